@@ -1,0 +1,151 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
+)
+
+// Vault seals and opens personal values under the key of their person.
+type Vault interface {
+	Seal(ctx context.Context, subject string, clear, bound []byte) ([]byte, error)
+	Unseal(ctx context.Context, subject string, sealed, bound []byte) ([]byte, error)
+}
+
+// Journal appends and reads domain events. It is safe for concurrent use.
+type Journal struct {
+	store    eventstore.Store
+	registry *event.Registry
+	vault    Vault
+}
+
+// New wires a journal. None of its parts may be nil.
+func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journal, error) {
+	if store == nil || registry == nil || vault == nil {
+		return nil, errors.New("journal: store, registry and vault are all needed")
+	}
+	return &Journal{store: store, registry: registry, vault: vault}, nil
+}
+
+// Append seals, encodes and stores a batch in one stream: all or nothing,
+// durable when it returns. Its refusals are the store's.
+func (j *Journal) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (event.Written, error) {
+	proposed := make([]eventstore.Proposed, len(events))
+	for i, e := range events {
+		e.Stream = stream
+		p, err := j.Encode(ctx, e)
+		if err != nil {
+			return event.Written{}, err
+		}
+		proposed[i] = p
+	}
+	return j.store.Append(ctx, stream, expected, proposed...)
+}
+
+// Encode gives the stored form of an event that is to go into its Stream.
+func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Proposed, error) {
+	sealed, err := normalise(e.Payload, func(at site, p event.Personal) (event.Personal, error) {
+		if p.IsZero() || p.Text == "" {
+			return p, nil
+		}
+		cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(e, at))
+		return event.Personal{Subject: p.Subject, Sealed: cipher}, err
+	})
+	if err != nil {
+		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
+	}
+	data, err := canonical(sealed)
+	if err != nil {
+		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
+	}
+	e.Metadata.OccurredAt = e.Metadata.OccurredAt.UTC()
+	meta, err := canonical(e.Metadata)
+	if err != nil {
+		return eventstore.Proposed{}, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(e), err)
+	}
+	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, nil
+}
+
+// Decode turns a stored event into its domain shape. Personal values stay sealed.
+func (j *Journal) Decode(r eventstore.Recorded) (event.Event, error) {
+	payload, err := j.registry.Decode(r.Type, r.Data)
+	if err != nil {
+		return event.Event{}, fmt.Errorf("journal: %s@%d: %w", r.Stream, r.Revision, err)
+	}
+	var meta event.Metadata
+	if err := json.Unmarshal(r.Metadata, &meta); err != nil {
+		return event.Event{}, fmt.Errorf("journal: metadata of %s@%d: %w", r.Stream, r.Revision, err)
+	}
+	return event.Event{
+		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position,
+		RecordedAt: r.RecordedAt, Metadata: meta, Payload: payload,
+	}, nil
+}
+
+// Read yields a stream from a revision on, oldest first, personal values sealed.
+// A stream that does not exist is eventstore.ErrStreamNotFound.
+func (j *Journal) Read(ctx context.Context, stream string, from uint64) iter.Seq2[event.Event, error] {
+	return j.decoded(j.store.ReadStream(ctx, stream, eventstore.StreamRead{From: &from}))
+}
+
+// ReadBack yields a stream newest first, at most limit events (0: all).
+func (j *Journal) ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error] {
+	return j.decoded(j.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: limit}))
+}
+
+func (j *Journal) decoded(recorded iter.Seq2[eventstore.Recorded, error]) iter.Seq2[event.Event, error] {
+	return func(yield func(event.Event, error) bool) {
+		for r, err := range recorded {
+			if err != nil {
+				yield(event.Event{}, err)
+				return
+			}
+			e, err := j.Decode(r)
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Reveal returns the event with its personal values in clear. Values of a person
+// who was erased come back marked Erased. Whoever calls it has checked that the
+// reader may see them, and has recorded the look.
+func (j *Journal) Reveal(ctx context.Context, e event.Event) (event.Event, error) {
+	clear, err := normalise(e.Payload, func(at site, p event.Personal) (event.Personal, error) {
+		if len(p.Sealed) == 0 {
+			return p, nil
+		}
+		text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e, at))
+		if fault.KindOf(err) == fault.Erased {
+			return event.Personal{Subject: p.Subject, Sealed: p.Sealed, Erased: true}, nil
+		}
+		return event.Personal{Subject: p.Subject, Text: string(text)}, err
+	})
+	if err != nil {
+		return event.Event{}, fmt.Errorf("journal: reveal %s@%d: %w", e.Stream, e.Revision, err)
+	}
+	e.Payload = clear.(event.Payload)
+	return e, nil
+}
+
+// bound is the associated data of a personal value: where it belongs. A value
+// that is copied to another place, event or stream does not open there. The
+// event's type is not part of it, so that an upcast event still opens; upcasts
+// therefore keep the JSON path of personal values.
+func bound(e event.Event, at site) []byte {
+	return []byte(e.Stream + "\x00" + e.ID.String() + "\x00" + string(at))
+}
+
+func typeOf(e event.Event) string {
+	if e.Payload == nil {
+		return "an empty event"
+	}
+	return e.Payload.EventType()
+}
