@@ -74,10 +74,12 @@ type Version struct {
 	// Deadlines by channel; a channel that is not listed has the "" entry's deadline.
 	Deadlines  map[Channel]worktime.Term `json:"deadlines"`
 	Components []Component               `json:"components"`
-	Fees       []Fee                     `json:"fees,omitempty"`
-	Steps      []Step                    `json:"steps"`
-	Supplement SupplementPolicy          `json:"supplement"`
-	Clock      ClockRule                 `json:"clock"`
+	// Conditions is what must hold for the application to succeed (yêu cầu, điều kiện).
+	Conditions []Text           `json:"conditions,omitempty"`
+	Fees       []Fee            `json:"fees,omitempty"`
+	Steps      []Step           `json:"steps"`
+	Supplement SupplementPolicy `json:"supplement"`
+	Clock      ClockRule        `json:"clock"`
 	// FormSet names the set of forms: "2018" (TT 01/2018/TT-VPCP) or "2025" (TT 03/2025/TT-VPCP).
 	FormSet string `json:"form_set"`
 	// CodeFormat names the format of dossier codes; "" means the agency's own.
@@ -89,6 +91,9 @@ type Version struct {
 	Delivery   []Channel    `json:"delivery"`        // ways in which the result can be received
 	Retention  Retention    `json:"retention"`       // how long dossiers are kept
 	Route      string       `json:"route,omitempty"` // where submission happens when not here: a portal's name
+	// Sample names the fields ("code", "fees", "deadlines", …) whose values are
+	// plausible samples and not taken from a published source. Empty in a real catalogue.
+	Sample []string `json:"sample,omitempty"`
 }
 
 // Text is a sentence in both languages of the ledger; Vietnamese is never empty.
