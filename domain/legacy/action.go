@@ -1,0 +1,106 @@
+// Package legacy is the history of a dossier as an older system recorded it:
+// actions with their own names, which this ledger keeps as they were and never
+// reads a meaning into.
+package legacy
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+
+	"dossierledger/domain/event"
+	"github.com/google/uuid"
+)
+
+// ActionRecorded: an older system recorded this action on a dossier. When it
+// happened is the event's OccurredAt; the time when it was taken over is the
+// store's.
+type ActionRecorded struct {
+	// Source is the name of the log, Case the dossier's identifier in it.
+	Source string `json:"source"`
+	Case   string `json:"case"`
+	// Activity is what was done, in the words of the log.
+	Activity string `json:"activity"`
+	// Resource is who did it; empty where the log does not say. It is a
+	// pseudonym or a function, never a citizen.
+	Resource  string `json:"resource,omitempty"`
+	Lifecycle string `json:"lifecycle,omitempty"` // "start", "complete", …; empty where the log does not say
+	// OffsetMinutes is the distance from UTC, east positive, that the log gave for the time.
+	OffsetMinutes int         `json:"offset_minutes,omitempty"`
+	Attributes    []Attribute `json:"attributes,omitempty"`
+}
+
+// EventType implements event.Payload.
+func (ActionRecorded) EventType() string { return "legacy.action-recorded.v1" }
+
+// CaseDescribed: what the log says about the dossier as a whole.
+type CaseDescribed struct {
+	Source     string      `json:"source"`
+	Case       string      `json:"case"`
+	Attributes []Attribute `json:"attributes"`
+}
+
+// EventType implements event.Payload.
+func (CaseDescribed) EventType() string { return "legacy.case-described.v1" }
+
+// Attribute is one further statement of the log, as written there.
+type Attribute struct {
+	Name string `json:"name"`
+	// Type is string, date, int, float, boolean, id, list or container.
+	Type  string `json:"type,omitempty"` // empty: string
+	Value string `json:"value,omitempty"`
+	// Depth is 0 for an attribute of the event or case itself; one of depth
+	// n > 0 belongs to the nearest attribute before it of depth n-1.
+	Depth int `json:"depth,omitempty"`
+}
+
+// Register adds the types of this package.
+func Register(r *event.Registry) {
+	event.Register[ActionRecorded](r)
+	event.Register[CaseDescribed](r)
+}
+
+// Names gives the ids of a case's events. An id follows from what the log says,
+// so that the same log taken over again repeats its ids, also when it has grown
+// meanwhile. Equal lines of one case are told apart by counting them. The zero
+// value is not ready: use NewNames.
+type Names struct {
+	source, id string
+	seen       map[[16]byte]int
+}
+
+// NewNames begins the naming of one case of one source.
+func NewNames(source, caseID string) *Names {
+	return &Names{source: source, id: caseID, seen: map[[16]byte]int{}}
+}
+
+// Described is the id of the case's CaseDescribed.
+func (n *Names) Described() uuid.UUID { return n.name("case") }
+
+// Action is the id of the next event with this content.
+func (n *Names) Action(at time.Time, a ActionRecorded) uuid.UUID {
+	h := sha256.New()
+	_ = binary.Write(h, binary.BigEndian, at.UnixNano()) // a hash never fails
+	for _, part := range []string{a.Activity, a.Resource, a.Lifecycle} {
+		_ = binary.Write(h, binary.BigEndian, uint32(len(part)))
+		h.Write([]byte(part))
+	}
+	var content [16]byte
+	copy(content[:], h.Sum(nil))
+	n.seen[content]++
+	return n.name("action", string(content[:]), strconv.Itoa(n.seen[content]))
+}
+
+func (n *Names) name(parts ...string) uuid.UUID {
+	var b strings.Builder
+	for _, part := range append([]string{n.source, n.id}, parts...) {
+		b.WriteString(strconv.Itoa(len(part)))
+		b.WriteByte(':')
+		b.WriteString(part)
+	}
+	return uuid.NewSHA1(nameSpace, []byte(b.String()))
+}
+
+var nameSpace = uuid.MustParse("0c5d8c7e-6b0f-5b3b-8d52-3f0f8d0a7a01")
