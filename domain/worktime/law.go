@@ -62,11 +62,12 @@ func statutoryDays(code string, year int) []Date {
 	return nil
 }
 
-// tetDays are the last days of the old lunar year and the first of the new one.
-// Of the five days since 1 May 2013 (Bộ luật Lao động 2012, art. 115) the
-// government has chosen two and three wherever the choice mattered; together
-// with the substitute days, one and four comes to the same days off when the
-// year begins on a Monday or Tuesday. Before, it was one and three.
+// tetDays are the last days of the old lunar year and the first of the new one:
+// five since 1 May 2013 (Bộ luật Lao động 2012, art. 115), either one and four or
+// two and three, as the government chooses; before, one and three. From 2015 on
+// the choice of two and three, with its substitute days, gives the days off that
+// were announced every year; where the year begins on a Monday or Tuesday both
+// choices come to the same.
 func tetDays(year int) []Date {
 	first, ok := Solar(LunarDate{Year: year, Month: 1, Day: 1})
 	if !ok {
