@@ -1,0 +1,283 @@
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
+	"github.com/google/uuid"
+)
+
+const (
+	// systemPrefix marks streams of the store itself, which only it may write.
+	systemPrefix   = "$"
+	metadataPrefix = "$$"
+	metadataType   = "$metadata"
+)
+
+// States of a request. A request that is cancelled before it is taken is
+// certainly not appended; until it is built the committer reads its events.
+const (
+	requestQueued uint32 = iota
+	requestTaken
+	requestBuilt
+	requestCancelled
+)
+
+type request struct {
+	stream   string
+	expected event.Expected
+	events   []eventstore.Proposed
+	size     int
+	state    atomic.Uint32
+	done     chan outcome
+}
+
+type outcome struct {
+	written event.Written
+	err     error
+}
+
+// settleGrace is how long an append whose context has ended waits for the
+// outcome of a commit that is already on its way.
+const settleGrace = time.Second
+
+// Append implements eventstore.Store. When the context ends before the
+// committer has taken the batch, it is certainly not appended; afterwards the
+// outcome is waited for a little, and if it stays unknown the error says so:
+// the same batch can be repeated.
+func (s *Store) Append(
+	ctx context.Context, stream string, expected event.Expected, events ...eventstore.Proposed,
+) (event.Written, error) {
+	if len(stream) > 0 && stream[:1] == systemPrefix {
+		return event.Written{}, invalid("stream %q: names that begin with %q belong to the store", stream, systemPrefix)
+	}
+	return s.submit(ctx, stream, expected, events)
+}
+
+// SetMetadata implements eventstore.Store.
+func (s *Store) SetMetadata(
+	ctx context.Context, stream string, expected event.Expected, id uuid.UUID, custom []byte,
+) (event.Written, error) {
+	if err := checkMetadataTarget(stream); err != nil {
+		return event.Written{}, err
+	}
+	if !json.Valid(custom) {
+		return event.Written{}, invalid("stream %q: metadata is not JSON", stream)
+	}
+	return s.submit(ctx, metadataPrefix+stream, expected,
+		[]eventstore.Proposed{{ID: id, Type: metadataType, Data: custom}})
+}
+
+// Metadata implements eventstore.Store.
+func (s *Store) Metadata(ctx context.Context, stream string) (eventstore.StreamMetadata, error) {
+	if err := checkMetadataTarget(stream); err != nil {
+		return eventstore.StreamMetadata{}, err
+	}
+	read := eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}
+	for e, err := range s.ReadStream(ctx, metadataPrefix+stream, read) {
+		switch {
+		case fault.CodeOf(err) == eventstore.ErrStreamNotFound.Code:
+			return eventstore.StreamMetadata{}, nil
+		case err != nil:
+			return eventstore.StreamMetadata{}, err
+		}
+		return eventstore.StreamMetadata{Custom: e.Data, Revision: e.Revision, Exists: true}, nil
+	}
+	return eventstore.StreamMetadata{}, nil
+}
+
+func (s *Store) submit(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (event.Written, error) {
+	if err := ctx.Err(); err != nil {
+		return event.Written{}, err
+	}
+	size, err := checkBatch(stream, events)
+	if err != nil {
+		return event.Written{}, err
+	}
+	alarm := s.health.alarmed()
+	if err := s.unwritable(); err != nil {
+		return event.Written{}, err
+	}
+	req := &request{stream: stream, expected: expected, events: events, size: size, done: make(chan outcome, 1)}
+	select {
+	case <-s.closing:
+		return event.Written{}, closedFault()
+	default:
+	}
+	select {
+	case s.requests <- req:
+	case <-ctx.Done():
+		return event.Written{}, ctx.Err()
+	case <-alarm:
+		return event.Written{}, s.unwritable()
+	case <-s.closing:
+		return event.Written{}, closedFault()
+	}
+	select {
+	case o := <-req.done:
+		return o.written, o.err
+	case <-ctx.Done():
+		return s.abandon(req, alarm, ctx.Err())
+	case <-alarm:
+		return s.abandon(req, alarm, nil)
+	case <-s.stopped:
+		return s.abandon(req, alarm, closedFault())
+	}
+}
+
+// abandon gives up waiting for a request. A nil cause means that the store
+// cannot write at the moment.
+func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) (event.Written, error) {
+	why := func() error {
+		if cause != nil {
+			return cause
+		}
+		if err := s.unwritable(); err != nil {
+			return err
+		}
+		return fullFault(s.dir)
+	}
+	if req.state.CompareAndSwap(requestQueued, requestCancelled) {
+		return event.Written{}, why()
+	}
+	grace := time.NewTimer(settleGrace)
+	defer grace.Stop()
+	if cause != nil {
+		select {
+		case o := <-req.done:
+			return o.written, o.err
+		case <-alarm:
+		case <-s.stopped:
+		case <-grace.C:
+		}
+	}
+	// The caller gets its slices back only when the committer has copied them.
+	for req.state.Load() == requestTaken {
+		select {
+		case o := <-req.done:
+			return o.written, o.err
+		case <-time.After(time.Millisecond):
+		}
+	}
+	select {
+	case o := <-req.done:
+		return o.written, o.err
+	default:
+		return event.Written{}, fmt.Errorf("append to stream %q: the outcome is not known yet, repeat it with the same ids: %w",
+			req.stream, why())
+	}
+}
+
+// unwritable says why the store cannot take appends now, or nil.
+func (s *Store) unwritable() error {
+	if err := s.health.brokenBy(); err != nil {
+		return fault.New(fault.Unavailable, "eventstore.broken",
+			"the event store in %s could not write and takes no appends until it is opened again: %w", s.dir, err)
+	}
+	if s.health.full() {
+		return fullFault(s.dir)
+	}
+	return nil
+}
+
+func fullFault(dir string) error {
+	return fault.New(eventstore.ErrFull.Kind, eventstore.ErrFull.Code,
+		"the disk of the event store in %s is full; it goes on by itself when there is room", dir)
+}
+
+func closedFault() error { return eventstore.ErrClosed }
+
+func invalid(format string, args ...any) error {
+	return fault.New(fault.Invalid, eventstore.ErrInvalid.Code, format, args...)
+}
+
+func tooLarge(format string, args ...any) error {
+	return fault.New(fault.TooLarge, eventstore.ErrTooLarge.Code, format, args...)
+}
+
+func checkBatch(stream string, events []eventstore.Proposed) (size int, err error) {
+	limit := eventstore.MaxStreamName
+	if len(stream) >= 2 && stream[:2] == metadataPrefix {
+		limit += len(metadataPrefix)
+	}
+	if err := checkName("stream name", stream, limit); err != nil {
+		return 0, err
+	}
+	if len(events) == 0 {
+		return 0, invalid("stream %q: a batch without events", stream)
+	}
+	if len(events) > eventstore.MaxBatchEvents {
+		return 0, tooLarge("stream %q: %d events in one batch, at most %d are allowed",
+			stream, len(events), eventstore.MaxBatchEvents)
+	}
+	for i := range events {
+		e := &events[i]
+		if e.ID == uuid.Nil {
+			return 0, invalid("stream %q, event %d of the batch: the id is the zero UUID", stream, i)
+		}
+		if err := checkName("event type", e.Type, eventstore.MaxTypeName); err != nil {
+			return 0, err
+		}
+		n := len(e.Data) + len(e.Metadata)
+		if n > eventstore.MaxEventSize {
+			return 0, tooLarge("stream %q, event %d of the batch: %d bytes of data and metadata, at most %d are allowed",
+				stream, i, n, eventstore.MaxEventSize)
+		}
+		size += n
+	}
+	if size > eventstore.MaxBatchSize {
+		return 0, tooLarge("stream %q: a batch of %d bytes, at most %d are allowed", stream, size, eventstore.MaxBatchSize)
+	}
+	return size, checkDistinct(stream, events)
+}
+
+func checkDistinct(stream string, events []eventstore.Proposed) error {
+	if len(events) == 1 {
+		return nil
+	}
+	seen := make(map[uuid.UUID]struct{}, len(events))
+	for i := range events {
+		if _, twice := seen[events[i].ID]; twice {
+			return invalid("stream %q, event %d of the batch: id %s is in the batch twice", stream, i, events[i].ID)
+		}
+		seen[events[i].ID] = struct{}{}
+	}
+	return nil
+}
+
+func checkName(what, name string, limit int) error {
+	switch {
+	case name == "":
+		return invalid("an empty %s", what)
+	case len(name) > limit:
+		return tooLarge("a %s of %d bytes, at most %d are allowed", what, len(name), limit)
+	case !utf8.ValidString(name):
+		return invalid("%s %q is not UTF-8", what, name)
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) {
+			return invalid("%s %q has a control character", what, name)
+		}
+	}
+	return nil
+}
+
+func checkMetadataTarget(stream string) error {
+	if err := checkName("stream name", stream, eventstore.MaxStreamName); err != nil {
+		return err
+	}
+	if len(stream) >= 2 && stream[:2] == metadataPrefix {
+		return invalid("stream %q: a metadata stream has no metadata of its own", stream)
+	}
+	return nil
+}

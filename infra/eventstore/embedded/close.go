@@ -1,0 +1,65 @@
+package embedded
+
+import (
+	"errors"
+	"time"
+)
+
+// closePatience is how long Close waits for a write that a broken or full disk
+// holds up.
+const closePatience = 2 * time.Second
+
+// Close implements eventstore.Store. Appends that are queued and not taken get
+// ErrClosed; those that are being synced are finished and answered.
+func (s *Store) Close() error {
+	s.once.Do(func() { s.closed = s.shutDown() })
+	return s.closed
+}
+
+func (s *Store) shutDown() error {
+	close(s.closing)
+	idle := make(chan struct{})
+	go func() {
+		s.workers.Wait()
+		close(idle)
+	}()
+	if err := s.awaitWriters(idle); err != nil {
+		close(s.stopped)
+		return errors.Join(err, s.lock.Close())
+	}
+	close(s.stopped)
+	s.access.Lock()
+	defer s.access.Unlock()
+	s.shut = true
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// awaitWriters waits until nothing is in Pebble's hands. On a sick disk it
+// lets go what waits there; only a batch that Pebble is applying at that
+// moment cannot be taken back, and then the engine is left as it is: nothing
+// more is written, and opening again recovers as after a crash.
+func (s *Store) awaitWriters(idle <-chan struct{}) error {
+	patience := time.NewTimer(closePatience)
+	defer patience.Stop()
+	for healthy := true; healthy; {
+		select {
+		case <-idle:
+			close(s.health.closing)
+			return nil
+		case <-s.health.alarmed():
+			healthy = false
+		}
+	}
+	for !s.committer.gate.TryLock() {
+		select {
+		case <-patience.C:
+			return errors.New("close the event store: a write to its disk does not end; opening again recovers")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	s.committer.sealed = true
+	s.committer.gate.Unlock()
+	close(s.health.closing)
+	<-idle
+	return nil
+}

@@ -1,0 +1,327 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options say where and how a store is opened.
+type Options struct {
+	// Dir holds everything of the store; it is made if it does not exist.
+	Dir string
+	// FS is the file system; nil is the machine's.
+	FS vfs.FS
+	// Logger takes the engine's messages; nil discards them.
+	Logger *slog.Logger
+	// Now is the clock for RecordedAt; nil is time.Now.
+	Now func() time.Time
+	// CacheBytes bounds the cache of uncompressed blocks; 0 is 64 MiB.
+	CacheBytes int64
+}
+
+// formatVersion is the layout of keys and values that doc.go describes.
+const formatVersion = 1
+
+const (
+	defaultCacheBytes = 64 << 20
+	memTableBytesMax  = 32 << 20
+	memTableBytesMin  = 1 << 20
+	// spaceCheck is how often free space is looked at.
+	spaceCheck = 100 * time.Millisecond
+	// queueSize bounds the appends that wait for the committer.
+	queueSize = 1024
+	// headCacheSize bounds the streams whose heads the committer remembers, twice.
+	headCacheSize = 1 << 16
+)
+
+// Store is an eventstore.Store in one directory. See the package comment for
+// its guarantees.
+type Store struct {
+	dir    string
+	log    *slog.Logger
+	now    func() time.Time
+	health *health
+	lock   *pebble.Lock
+
+	// access is held for reading around each use of db, never across a yield
+	// to a caller, so that Close waits only for what is short.
+	access sync.RWMutex
+	db     *pebble.DB
+	shut   bool
+
+	// next is the first position that is not readable yet: everything below is synced.
+	next atomic.Uint64
+
+	requests chan *request
+	groups   chan *group
+	spare    chan *group
+	// closing is closed when Close begins; stopped when nothing is written any more.
+	closing chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+	closed  error
+	workers sync.WaitGroup
+
+	watches watches
+
+	committer committerState
+}
+
+var _ eventstore.Store = (*Store)(nil)
+
+// Open opens the store of a directory, replays what a crash left in the log,
+// and starts the committer. The context bounds only the opening.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if opts.Dir == "" {
+		return nil, fault.New(fault.Invalid, eventstore.ErrInvalid.Code, "the event store needs a directory")
+	}
+	s := &Store{
+		dir:      opts.Dir,
+		log:      opts.Logger,
+		now:      opts.Now,
+		health:   newHealth(),
+		requests: make(chan *request, queueSize),
+		groups:   make(chan *group, groupsInFlight),
+		spare:    make(chan *group, groupsInFlight+2),
+		closing:  make(chan struct{}),
+		stopped:  make(chan struct{}),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	fs := opts.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	if err := fs.MkdirAll(s.dir, 0o750); err != nil {
+		return nil, s.openFailed(err)
+	}
+	lock, err := pebble.LockDirectory(s.dir, fs)
+	if err != nil {
+		return nil, s.lockFailed(err)
+	}
+	s.lock = lock
+	usage, usageErr := fs.GetDiskUsage(s.dir)
+	memTable := uint64(memTableBytesMax)
+	if usageErr == nil {
+		memTable = max(memTableBytesMin, min(memTable, usage.TotalBytes/64))
+	}
+	reserve := min(4*memTable, usage.TotalBytes/8)
+	if usageErr == nil && usage.AvailBytes < reserve {
+		s.health.low.Store(true)
+	}
+	if err := s.openEngine(opts, roomFS{FS: fs, health: s.health}, memTable); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.health.running.Store(true)
+	s.workers.Add(2)
+	go s.commit()
+	go s.finish()
+	if usageErr == nil {
+		s.workers.Add(1)
+		go s.watchSpace(fs, reserve)
+	}
+	return s, nil
+}
+
+func (s *Store) openEngine(opts Options, fs vfs.FS, memTable uint64) error {
+	cache := opts.CacheBytes
+	if cache <= 0 {
+		cache = defaultCacheBytes
+	}
+	db, err := pebble.Open(s.dir, s.engineOptions(fs, cache, memTable))
+	if err != nil {
+		return s.openFailed(err)
+	}
+	s.db = db
+	if err := s.recall(); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
+}
+
+func (s *Store) engineOptions(fs vfs.FS, cache int64, memTable uint64) *pebble.Options {
+	logger := engineLogger{log: s.log, health: s.health}
+	opts := &pebble.Options{
+		FS:                          fs,
+		Lock:                        s.lock,
+		Logger:                      logger,
+		CacheSize:                   cache,
+		MemTableSize:                memTable,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               256 << 20,
+		MaxOpenFiles:                1000,
+		FormatMajorVersion:          pebble.FormatNewest,
+		BytesPerSync:                1 << 20,
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
+	}
+	for i := range opts.Levels {
+		l := &opts.Levels[i]
+		l.BlockSize = 16 << 10
+		l.IndexBlockSize = 64 << 10
+		l.FilterPolicy = bloom.FilterPolicy(10)
+		l.FilterType = pebble.TableFilter
+		l.Compression = func() *sstable.CompressionProfile { return block.FastestCompression }
+	}
+	opts.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) {
+			s.log.Error("event store background work failed", "error", err)
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			s.log.Error("event store file is damaged", "path", info.Path, "error", info.Details)
+		},
+		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
+			s.log.Warn("event store writes wait for compaction", "reason", info.Reason)
+		},
+	}
+	return opts
+}
+
+// recall finds where the log of events ends.
+func (s *Store) recall() error {
+	if err := s.checkFormat(); err != nil {
+		return err
+	}
+	key, value, err := s.last(familyRecord)
+	if err != nil {
+		return s.damaged(err, "the end of the ledger")
+	}
+	if key != nil {
+		position, ok := positionOfKey(key)
+		if !ok {
+			return corrupt("the end of the ledger has a key of wrong shape")
+		}
+		r, err := decodeRecord(position, value)
+		if err != nil {
+			return corrupt("position %d: %w", position, err)
+		}
+		s.committer.nextPosition = position + 1
+		s.committer.lastRecorded = r.recordedAt
+	}
+	if key, _, err = s.last(familyStream); err != nil {
+		return s.damaged(err, "the index of streams")
+	}
+	if key != nil {
+		if len(key) != streamKeySize {
+			return corrupt("the index of streams ends in a key of wrong shape")
+		}
+		s.committer.nextStream = get40(key[1:]) + 1
+	}
+	s.committer.heads = newHeadCache(headCacheSize)
+	s.next.Store(s.committer.nextPosition)
+	return nil
+}
+
+// last returns the last entry of a family, or a nil key.
+func (s *Store) last(family byte) (key, value []byte, err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !it.Last() {
+		return nil, nil, it.Error()
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return nil, nil, err
+	}
+	return append([]byte(nil), it.Key()...), append([]byte(nil), v...), nil
+}
+
+func (s *Store) checkFormat() error {
+	value, closer, err := s.db.Get([]byte{familyFormat})
+	if errors.Is(err, pebble.ErrNotFound) {
+		if err := s.db.Set([]byte{familyFormat}, []byte{formatVersion}, pebble.Sync); err != nil {
+			return s.openFailed(err)
+		}
+		return nil
+	}
+	if err != nil {
+		return s.damaged(err, "the format version")
+	}
+	found := append([]byte(nil), value...)
+	if err := closer.Close(); err != nil {
+		return s.openFailed(err)
+	}
+	if len(found) != 1 || found[0] != formatVersion {
+		return fault.New(fault.Unavailable, "eventstore.format",
+			"the event store in %s has format %x, this program reads format %d", s.dir, found, formatVersion)
+	}
+	return nil
+}
+
+func (s *Store) lockFailed(err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || err.Error() == "lock held by current process" {
+		return fault.New(eventstore.ErrLocked.Kind, eventstore.ErrLocked.Code,
+			"another process has the event store in %s open", s.dir)
+	}
+	return s.openFailed(err)
+}
+
+func (s *Store) openFailed(err error) error {
+	switch {
+	case noRoom(err):
+		return fault.New(eventstore.ErrFull.Kind, eventstore.ErrFull.Code,
+			"there is no room to open the event store in %s: %w", s.dir, err)
+	case pebble.IsCorruptionError(err):
+		return s.damaged(err, "the files in "+s.dir)
+	}
+	return fmt.Errorf("open the event store in %s: %w", s.dir, err)
+}
+
+// damaged turns an engine error into a fault that names the place.
+func (s *Store) damaged(err error, place string) error {
+	if pebble.IsCorruptionError(err) {
+		return corrupt("%s: %w", place, err)
+	}
+	return fmt.Errorf("read the event store in %s at %s: %w", s.dir, place, err)
+}
+
+func corrupt(format string, args ...any) error {
+	return fault.New(eventstore.ErrCorrupt.Kind, eventstore.ErrCorrupt.Code, "a stored record is damaged: "+format, args...)
+}
+
+func (s *Store) watchSpace(fs vfs.FS, reserve uint64) {
+	defer s.workers.Done()
+	tick := time.NewTicker(spaceCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-tick.C:
+		}
+		usage, err := fs.GetDiskUsage(s.dir)
+		if err != nil {
+			s.log.Warn("free space of the event store is unknown", "error", err)
+			continue
+		}
+		low := usage.AvailBytes < reserve
+		if s.health.low.Swap(low) != low {
+			s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", reserve)
+		}
+	}
+}

@@ -1,0 +1,478 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Reads work in chunks: the engine's iterator lives only while one chunk is
+// copied, so that a slow reader pins neither files nor memory. Chunks grow, so
+// that a short read is cheap and a long one quick.
+const (
+	chunkEventsMin = 64
+	chunkEventsMax = 1024
+	chunkBytesMax  = 1 << 20
+	// chunkScanMax bounds the events looked at for one chunk of a filtered read,
+	// so that a context that ends is noticed.
+	chunkScanMax = 8192
+)
+
+// Head implements eventstore.Store.
+func (s *Store) Head(ctx context.Context) (position uint64, ok bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, false, err
+	}
+	if err := s.enter(); err != nil {
+		return 0, false, err
+	}
+	defer s.access.RUnlock()
+	next := s.next.Load()
+	if next == 0 {
+		return 0, false, nil
+	}
+	return next - 1, true, nil
+}
+
+// enter begins a use of the engine; the caller ends it with access.RUnlock.
+func (s *Store) enter() error {
+	s.access.RLock()
+	if s.shut {
+		s.access.RUnlock()
+		return closedFault()
+	}
+	return nil
+}
+
+// ReadAll implements eventstore.Store. The read ends at what was readable when
+// it began.
+func (s *Store) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		if err := checkRead(read.Direction, read.Limit); err != nil {
+			yield(eventstore.Recorded{}, err)
+			return
+		}
+		scan := newAllScan(s, read.Filter)
+		scan.span(read.Direction, read.After, s.next.Load())
+		left := limitOf(read.Limit)
+		for size := chunkEventsMin; left > 0 && !scan.done(); size = min(2*size, chunkEventsMax) {
+			events, err := scan.chunk(ctx, min(size, left))
+			for i := range events {
+				if !yield(events[i], nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(eventstore.Recorded{}, err)
+				return
+			}
+			left -= len(events)
+		}
+	}
+}
+
+const unlimited = int(^uint(0) >> 1)
+
+func limitOf(limit int) int {
+	if limit == 0 {
+		return unlimited
+	}
+	return limit
+}
+
+func checkRead(d eventstore.Direction, limit int) error {
+	if d != eventstore.Forwards && d != eventstore.Backwards {
+		return invalid("a read in direction %d, which is neither forwards nor backwards", d)
+	}
+	if limit < 0 {
+		return invalid("a read with the limit %d", limit)
+	}
+	return nil
+}
+
+// allScan walks the positions of [low, high) in one direction, chunk by chunk.
+type allScan struct {
+	store     *Store
+	filter    matcher
+	made      materializer
+	backwards bool
+	low, high uint64
+	// skipped counts filtered-out events since the last match; where skipMax is
+	// not 0, a chunk ends when it is reached.
+	skipped, skipMax int
+	buffer           []eventstore.Recorded
+}
+
+func newAllScan(s *Store, f eventstore.Filter) *allScan {
+	return &allScan{store: s, filter: newMatcher(f)}
+}
+
+func (a *allScan) span(d eventstore.Direction, after *uint64, next uint64) {
+	a.backwards = d == eventstore.Backwards
+	a.low, a.high = 0, next
+	switch {
+	case after == nil:
+	case a.backwards:
+		a.high = min(*after, next)
+	case *after >= next:
+		a.low = next
+	default:
+		a.low = *after + 1
+	}
+}
+
+func (a *allScan) done() bool { return a.low >= a.high }
+
+// chunk returns up to limit matching events and moves on. Events and an error
+// can come together: the events are those before the error. The slice is
+// overwritten by the next chunk, the events in it are not.
+func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Recorded, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := a.store.enter(); err != nil {
+		return nil, err
+	}
+	defer a.store.access.RUnlock()
+	it, err := a.store.db.NewIter(&pebble.IterOptions{LowerBound: recordKey(a.low), UpperBound: recordKey(a.high)})
+	if err != nil {
+		return nil, a.store.damaged(err, positionName(a.place()))
+	}
+	a.buffer = a.buffer[:0]
+	err = a.walk(it, limit)
+	return a.buffer, errors.Join(err, it.Close())
+}
+
+// place is the position that comes next.
+func (a *allScan) place() uint64 {
+	if a.backwards {
+		return a.high - 1
+	}
+	return a.low
+}
+
+func (a *allScan) walk(it *pebble.Iterator, limit int) error {
+	step, valid := it.Next, false
+	if a.backwards {
+		step, valid = it.Prev, it.Last()
+	} else {
+		valid = it.First()
+	}
+	bytes := 0
+	for scanned := 0; !a.done() && scanned < chunkScanMax; scanned++ {
+		position := a.place()
+		r, err := a.store.recordAt(it, valid, position)
+		if err != nil {
+			return err
+		}
+		if a.backwards {
+			a.high--
+		} else {
+			a.low++
+		}
+		if a.filter.matches(&r) {
+			a.skipped = 0
+			a.buffer = append(a.buffer, a.made.event(position, &r))
+			bytes += len(r.data) + len(r.metadata)
+			if len(a.buffer) >= limit || bytes >= chunkBytesMax {
+				return nil
+			}
+		} else if a.skipped++; a.skipped == a.skipMax {
+			return nil
+		}
+		valid = step()
+	}
+	return nil
+}
+
+// recordAt decodes the record under the iterator, which must be the one of
+// this position: positions have no gaps.
+func (s *Store) recordAt(it *pebble.Iterator, valid bool, position uint64) (record, error) {
+	if !valid {
+		if err := it.Error(); err != nil {
+			return record{}, s.damaged(err, positionName(position))
+		}
+		return record{}, corrupt("%s is missing", positionName(position))
+	}
+	if found, ok := positionOfKey(it.Key()); !ok || found != position {
+		return record{}, corrupt("%s is missing", positionName(position))
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return record{}, s.damaged(err, positionName(position))
+	}
+	r, err := decodeRecord(position, value)
+	if err != nil {
+		return record{}, corrupt("%s: %w", positionName(position), err)
+	}
+	return r, nil
+}
+
+func positionName(position uint64) string { return fmt.Sprintf("position %d", position) }
+
+// ReadStream implements eventstore.Store. The read ends at what was readable
+// when it began.
+func (s *Store) ReadStream(
+	ctx context.Context, stream string, read eventstore.StreamRead,
+) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		if err := checkStreamRead(stream, read); err != nil {
+			yield(eventstore.Recorded{}, err)
+			return
+		}
+		scan := newStreamScan(s, stream)
+		scan.backwards = read.Direction == eventstore.Backwards
+		scan.horizon = s.next.Load()
+		if read.From != nil {
+			scan.from = min(*read.From, maxOrdinal)
+		} else if scan.backwards {
+			scan.from = maxOrdinal
+		}
+		left := limitOf(read.Limit)
+		for size := chunkEventsMin; left > 0 && !scan.ended; size = min(2*size, chunkEventsMax) {
+			events, err := scan.chunk(ctx, min(size, left))
+			for i := range events {
+				if !yield(events[i], nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(eventstore.Recorded{}, err)
+				return
+			}
+			left -= len(events)
+		}
+		if !scan.exists {
+			yield(eventstore.Recorded{}, notFound(stream))
+		}
+	}
+}
+
+func checkStreamRead(stream string, read eventstore.StreamRead) error {
+	if err := checkName("stream name", stream, eventstore.MaxStreamName+len(metadataPrefix)); err != nil {
+		return err
+	}
+	return checkRead(read.Direction, read.Limit)
+}
+
+func notFound(stream string) error {
+	return fault.New(eventstore.ErrStreamNotFound.Kind, eventstore.ErrStreamNotFound.Code,
+		"the stream %q does not exist", stream)
+}
+
+// numberOf looks a stream's number up; groups that are not synced count.
+func (s *Store) numberOf(stream string) (number uint64, ok bool, err error) {
+	value, closer, err := s.db.Get(nameKey(stream))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, s.damaged(err, "the name of stream "+stream)
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	if len(value) != 5 {
+		return 0, false, corrupt("the number of stream %q has a wrong shape", stream)
+	}
+	return get40(value), true, nil
+}
+
+// streamScan walks one stream in one direction, chunk by chunk.
+type streamScan struct {
+	store     *Store
+	stream    string
+	made      materializer
+	backwards bool
+	// from is the next revision to return, or one past the end when backwards.
+	from uint64
+	// horizon is the first position that must not be seen.
+	horizon uint64
+	number  uint64
+	known   bool
+	// exists is set when the stream has an event below the horizon; ended when
+	// there is nothing left below it.
+	exists bool
+	ended  bool
+
+	places []place
+	buffer []eventstore.Recorded
+}
+
+func newStreamScan(s *Store, stream string) *streamScan {
+	return &streamScan{store: s, stream: stream, made: materializer{stream: stream}}
+}
+
+// chunk is as allScan.chunk.
+func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.Recorded, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := c.store.enter(); err != nil {
+		return nil, err
+	}
+	defer c.store.access.RUnlock()
+	c.buffer = c.buffer[:0]
+	if !c.known {
+		if c.number, c.known, err = c.store.numberOf(c.stream); err != nil || !c.known {
+			c.ended = true
+			return nil, err
+		}
+	}
+	if err := c.locate(limit); err != nil {
+		return nil, err
+	}
+	err = c.fetch()
+	if c.backwards {
+		slices.Reverse(c.buffer)
+	}
+	return c.buffer, err
+}
+
+// locate finds the positions of the next events, in ascending order.
+func (c *streamScan) locate(limit int) (err error) {
+	c.places = c.places[:0]
+	it, err := c.store.db.NewIter(&pebble.IterOptions{
+		LowerBound: streamKey(c.number, 0), UpperBound: streamKey(c.number+1, 0),
+	})
+	if err != nil {
+		return c.damaged(err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	if !c.exists {
+		if it.First() {
+			r, err := c.runAt(it)
+			if err != nil {
+				return err
+			}
+			c.exists = r.firstPosition() < c.horizon
+		}
+	}
+	if c.backwards {
+		err = c.locateBackwards(it, limit)
+		slices.Reverse(c.places)
+	} else {
+		err = c.locateForwards(it, limit)
+	}
+	if err == nil {
+		if err = it.Error(); err != nil {
+			return c.damaged(err)
+		}
+	}
+	return err
+}
+
+func (c *streamScan) locateForwards(it *pebble.Iterator, limit int) error {
+	for valid := it.SeekGE(streamKey(c.number, c.from)); valid; valid = it.Next() {
+		r, err := c.runAt(it)
+		if err != nil {
+			return err
+		}
+		if r.firstPosition() >= c.horizon {
+			break
+		}
+		if r.firstRevision() > c.from {
+			return corrupt("stream %q: revision %d is missing", c.stream, c.from)
+		}
+		for ; c.from <= r.lastRevision; c.from++ {
+			if len(c.places) == limit {
+				return nil
+			}
+			c.places = append(c.places, place{revision: c.from, position: r.lastPosition - (r.lastRevision - c.from)})
+		}
+	}
+	c.ended = true
+	return nil
+}
+
+func (c *streamScan) locateBackwards(it *pebble.Iterator, limit int) error {
+	valid := it.SeekGE(streamKey(c.number, c.from))
+	if !valid {
+		valid = it.Last()
+	}
+	for ; valid; valid = it.Prev() {
+		r, err := c.runAt(it)
+		if err != nil {
+			return err
+		}
+		if r.firstPosition() >= c.horizon {
+			continue
+		}
+		if c.from < r.firstRevision() {
+			return corrupt("stream %q: revision %d is missing", c.stream, c.from)
+		}
+		for rev := min(c.from, r.lastRevision); ; rev-- {
+			if len(c.places) == limit {
+				return nil
+			}
+			c.places = append(c.places, place{revision: rev, position: r.lastPosition - (r.lastRevision - rev)})
+			if rev == 0 {
+				c.ended = true
+				return nil
+			}
+			c.from = rev - 1
+			if rev == r.firstRevision() {
+				break
+			}
+		}
+	}
+	c.ended = true
+	return nil
+}
+
+func (c *streamScan) runAt(it *pebble.Iterator) (run, error) {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return run{}, c.damaged(err)
+	}
+	r, ok := decodeRun(it.Key(), value)
+	if !ok {
+		return run{}, corrupt("stream %q: an index entry has a wrong shape", c.stream)
+	}
+	return r, nil
+}
+
+func (c *streamScan) damaged(err error) error {
+	return c.store.damaged(err, fmt.Sprintf("the index of stream %q", c.stream))
+}
+
+// fetch reads the located records. On an error the buffer holds those before
+// it, or nothing when backwards, where they would be those after it.
+func (c *streamScan) fetch() (err error) {
+	if len(c.places) == 0 {
+		return nil
+	}
+	it, err := c.store.db.NewIter(&pebble.IterOptions{
+		LowerBound: recordKey(c.places[0].position), UpperBound: recordKey(c.places[len(c.places)-1].position + 1),
+	})
+	if err != nil {
+		return c.damaged(err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	key := make([]byte, recordKeySize)
+	for i, at := range c.places {
+		valid := false
+		if i > 0 && at.position == c.places[i-1].position+1 {
+			valid = it.Next()
+		} else {
+			putRecordKey(key, at.position)
+			valid = it.SeekGE(key)
+		}
+		r, err := c.store.recordAt(it, valid, at.position)
+		if err == nil && (string(r.stream) != c.stream || r.revision != at.revision) {
+			err = corrupt("%s: is revision %d of stream %q", positionName(at.position), r.revision, r.stream)
+		}
+		if err != nil {
+			if c.backwards {
+				c.buffer = c.buffer[:0]
+			}
+			return fmt.Errorf("stream %q, revision %d: %w", c.stream, at.revision, err)
+		}
+		c.buffer = append(c.buffer, c.made.event(at.position, &r))
+	}
+	return nil
+}
