@@ -9,23 +9,20 @@ import (
 	"dossierledger/domain/worktime"
 )
 
+// clockReader is what both testing and rapid hand to a test.
+type clockReader interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // at reads "2026-02-13 09:00" as a clock in Vietnam shows it.
-func at(t testing.TB, text string) time.Time {
+func at(t clockReader, text string) time.Time {
 	t.Helper()
 	parsed, err := time.ParseInLocation("2006-01-02 15:04", text, worktime.Zone)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parsed
-}
-
-func date(t testing.TB, text string) worktime.Date {
-	t.Helper()
-	d, err := worktime.ParseDate(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 func show(instant time.Time) string { return instant.In(worktime.Zone).Format("2006-01-02 15:04") }
