@@ -33,8 +33,8 @@ type Catalogue interface {
 
 // Calendars is what commands need of the register of working time.
 type Calendars interface {
-	// For gives the calendar of an agency as it is known now.
-	For(agency string) (*worktime.Calendar, error)
+	// For gives the calendar of an agency as it had been announced by a time.
+	For(agency string, known time.Time) (*worktime.Calendar, error)
 }
 
 // Request says who wants something done, and how it is bound to what went before.

@@ -41,10 +41,7 @@ func Evolve(s State, e event.Event) State {
 	if opened, ok := payload.(Opened); ok {
 		s.Scope = opened.Scope
 	}
-	announced := payload.announced()
-	if announced.IsZero() {
-		announced = e.Metadata.OccurredAt
-	}
+	announced, _ := AnnouncedAt(e)
 	s.facts = append(slices.Clip(s.facts), known{fact: payload, announced: announced, recorded: e.RecordedAt})
 	return s
 }
@@ -121,3 +118,16 @@ var standard = sync.OnceValue(func() (s struct {
 	s.calendar = s.state.Calendar()
 	return s
 })
+
+// AnnouncedAt is when what an event of a calendar says became public; ok is
+// false for events of other aggregates.
+func AnnouncedAt(e event.Event) (at time.Time, ok bool) {
+	payload, ok := e.Payload.(fact)
+	if !ok {
+		return time.Time{}, false
+	}
+	if at = payload.announced(); at.IsZero() {
+		at = e.Metadata.OccurredAt
+	}
+	return at, true
+}

@@ -1,0 +1,197 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/domain/procedure"
+	"github.com/google/uuid"
+)
+
+// conflictTries is how often an action is decided again because somebody else
+// acted on the dossier in between. Each try reads the new state.
+const conflictTries = 8
+
+// Dossiers carries out actions on dossiers. It is safe for concurrent use.
+type Dossiers struct {
+	journal     Journal
+	submissions Submissions
+	catalogue   Catalogue
+	calendars   Calendars
+	now         func() time.Time
+	sequences   keyedLock
+}
+
+// NewDossiers wires the commands. now is the clock; nothing may be nil.
+func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, calendars Calendars, now func() time.Time) (*Dossiers, error) {
+	if journal == nil || submissions == nil || catalogue == nil || calendars == nil || now == nil {
+		return nil, errors.New("commands: dossiers need a journal, submissions, a catalogue, calendars and a clock")
+	}
+	return &Dossiers{journal: journal, submissions: submissions, catalogue: catalogue, calendars: calendars, now: now}, nil
+}
+
+// Act takes one action on a dossier that exists. Somebody else's action in
+// between is not an error: the action is decided again on the new state, unless
+// the caller insists on the revision it saw (ErrStale).
+func (d *Dossiers) Act(ctx context.Context, req Request, code string, command dossier.Command) (Answer, error) {
+	if err := req.check(d.now()); err != nil {
+		return Answer{}, err
+	}
+	if err := dossier.ValidateCode(code); err != nil {
+		return Answer{}, err
+	}
+	if _, submit := command.(dossier.Submit); submit {
+		return Answer{}, fault.New(fault.Invalid, "dossier.submit-twice", "a dossier is submitted without a code; this one exists")
+	}
+	for try := 1; ; try++ {
+		answer, err := d.actOnce(ctx, req, code, command)
+		wrong, conflict := errors.AsType[*event.WrongRevision](err)
+		if !conflict {
+			return answer, err
+		}
+		if req.IfRevision != nil {
+			return Answer{}, stale(code, wrong.Actual)
+		}
+		if try == conflictTries {
+			return Answer{}, fault.New(fault.Conflict, "dossier.busy", "others keep acting on dossier %s; try again: %w", code, err)
+		}
+	}
+}
+
+func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, command dossier.Command) (Answer, error) {
+	past, err := d.load(ctx, req, code)
+	if err != nil {
+		return Answer{}, err
+	}
+	if past.repeated != nil {
+		return *past.repeated, nil
+	}
+	state := past.state
+	if req.IfRevision != nil && *req.IfRevision != state.Revision {
+		return Answer{}, stale(code, state.Revision)
+	}
+	facts, err := d.facts(req, state)
+	if err != nil {
+		return Answer{}, err
+	}
+	payloads, err := dossier.Decide(state, command, facts)
+	if err != nil {
+		return Answer{}, err
+	}
+	if len(payloads) == 0 {
+		return Answer{Code: code, Revision: state.Revision, Events: []string{}}, nil
+	}
+	written, err := d.journal.Append(ctx, dossier.StreamOf(code), event.Exact(state.Revision), req.events(d.now(), payloads)...)
+	if err != nil {
+		return Answer{}, fmt.Errorf("dossier %s: %s: %w", code, command.CommandName(), err)
+	}
+	return answer(code, written, payloads), nil
+}
+
+type past struct {
+	state    dossier.State
+	repeated *Answer
+}
+
+// load folds a dossier's stream and notices a request that it answered before.
+func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, error) {
+	var p past
+	var firstID uuid.UUID
+	if req.Key != "" {
+		firstID = event.IDFor(req.scope(), 0)
+	}
+	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), 0) {
+		if err != nil {
+			if fault.KindOf(err) == fault.NotFound {
+				return past{}, notFound(code)
+			}
+			return past{}, fmt.Errorf("dossier %s: read: %w", code, err)
+		}
+		if req.Key != "" {
+			if err := p.notice(req, code, firstID, e); err != nil {
+				return past{}, err
+			}
+		}
+		p.state = dossier.Evolve(p.state, e)
+	}
+	if !p.state.Exists() {
+		return past{}, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
+	}
+	return p, nil
+}
+
+// notice collects the answer of an earlier request with the same key. Its
+// events follow each other, since they were appended as one batch.
+func (p *past) notice(req Request, code string, firstID uuid.UUID, e event.Event) error {
+	switch {
+	case p.repeated == nil && e.ID == firstID:
+		if e.Metadata.Request != req.Hash {
+			return ErrKeyReused
+		}
+		p.repeated = &Answer{Code: code, Repeated: true}
+	case p.repeated == nil || e.ID != event.IDFor(req.scope(), len(p.repeated.Events)):
+		return nil
+	}
+	p.repeated.Revision, p.repeated.Position = e.Revision, e.Position
+	p.repeated.Events = append(p.repeated.Events, e.Payload.EventType())
+	return nil
+}
+
+// facts gathers what a decision on an existing dossier needs: the version it
+// was received under or, until then, the one in force.
+func (d *Dossiers) facts(req Request, state dossier.State) (dossier.Facts, error) {
+	now := req.at(d.now())
+	var version *procedure.Version
+	var err error
+	if state.ReceivedAt.IsZero() && state.Phase.Open() {
+		version, err = d.catalogue.InForce(state.Procedure, now)
+	}
+	if version == nil || err != nil {
+		// A version that went out of force meanwhile still governs what was submitted under it.
+		version, err = d.catalogue.Version(state.Procedure, state.ProcedureVersion)
+	}
+	if err != nil {
+		return dossier.Facts{}, err
+	}
+	calendar, err := d.calendars.For(state.Competent, now)
+	if err != nil {
+		return dossier.Facts{}, err
+	}
+	return dossier.Facts{Now: now, Actor: req.Actor, Procedure: version, Calendar: calendar}, nil
+}
+
+// events gives the payloads their ids and metadata. With a key the ids follow
+// from it, so that the store itself refuses to take a request twice.
+func (r Request) events(now time.Time, payloads []event.Payload) []event.Event {
+	meta := r.metadata(now)
+	out := make([]event.Event, len(payloads))
+	for i, p := range payloads {
+		id := uuid.New()
+		if r.Key != "" {
+			id = event.IDFor(r.scope(), i)
+		}
+		out[i] = event.New(id, meta, p)
+	}
+	return out
+}
+
+func answer(code string, w event.Written, payloads []event.Payload) Answer {
+	a := Answer{Code: code, Revision: w.Revision, Position: w.Position, Repeated: w.Repeated, Events: make([]string, len(payloads))}
+	for i, p := range payloads {
+		a.Events[i] = p.EventType()
+	}
+	return a
+}
+
+func notFound(code string) error {
+	return fault.New(fault.NotFound, "dossier.not-found", "there is no dossier %q", code)
+}
+
+func stale(code string, revision uint64) error {
+	return fault.New(fault.Conflict, ErrStale.Code, "dossier %s has changed since it was read: it is at revision %d now", code, revision)
+}

@@ -1,0 +1,306 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/domain/legacy"
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+)
+
+// CaseHistory is one case of an older system's log, its actions in order of time.
+type CaseHistory struct {
+	ID         string
+	Attributes []legacy.Attribute
+	// Line is where the log first speaks of the case.
+	Line    int
+	Actions iter.Seq2[LegacyAction, error]
+}
+
+// LegacyAction is one action of a CaseHistory. Its slices are valid until the
+// iteration goes on.
+type LegacyAction struct {
+	At            time.Time
+	Activity      string
+	Resource      string
+	Lifecycle     string
+	OffsetMinutes int
+	Attributes    []legacy.Attribute
+}
+
+// ImportProblem is something in a log that could not be taken over.
+type ImportProblem struct {
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+}
+
+// ImportResult is what taking over a log did.
+type ImportResult struct {
+	// Cases counts the cases of which at least one event is in the ledger now.
+	Cases int `json:"cases"`
+	// Events counts the events appended; AlreadyPresent those that were there.
+	Events         int `json:"events"`
+	Skipped        int `json:"skipped"`
+	AlreadyPresent int `json:"already_present"`
+	// Errors says why events were skipped, in the order they were found, up to a bound.
+	Errors []ImportProblem `json:"errors"`
+	// MoreErrors counts those beyond the bound.
+	MoreErrors int `json:"more_errors,omitempty"`
+	// Position is that of the last event appended.
+	Position uint64 `json:"position,omitempty"`
+}
+
+const (
+	importErrorsMax  = 1000
+	importBatchMax   = 2000    // events in one append
+	importBatchBytes = 1 << 20 // of text in one append, roughly
+	importWriters    = 64      // cases appended at a time: they share synced commits
+)
+
+// ImportHistory takes over the history of dossiers from an older system: each
+// case becomes a dossier's stream of legacy events with their original times.
+// Again is a no-op; a log that has grown adds what is new. It is used for one
+// log: make a new one for the next. Case may not be called concurrently.
+type ImportHistory struct {
+	journal Journal
+	source  string
+	prefix  string
+
+	writers  *errgroup.Group
+	mu       sync.Mutex
+	result   ImportResult
+	failure  error
+	progress func(events int)
+}
+
+// NewImportHistory begins to take over one log. source names the log for ever
+// (reports select by it); prefix comes before each case's identifier to make
+// the dossier code. progress, where not nil, is called after each append with
+// the number of events done; it must not block.
+func NewImportHistory(journal Journal, source, prefix string, progress func(events int)) (*ImportHistory, error) {
+	if journal == nil {
+		return nil, errors.New("commands: import needs a journal")
+	}
+	if source == "" || len(source) > 200 {
+		return nil, fault.New(fault.Invalid, "import.source", "the name of the log has 1 to 200 bytes")
+	}
+	writers := new(errgroup.Group)
+	writers.SetLimit(importWriters)
+	return &ImportHistory{journal: journal, source: source, prefix: prefix, writers: writers, progress: progress, result: ImportResult{Errors: []ImportProblem{}}}, nil
+}
+
+// Problem notes an event that the log's reader passed over.
+func (h *ImportHistory) Problem(p ImportProblem, skipped int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.result.Skipped += skipped
+	if len(h.result.Errors) >= importErrorsMax {
+		h.result.MoreErrors++
+		return
+	}
+	h.result.Errors = append(h.result.Errors, p)
+}
+
+// Case takes over one case. What it appends may become durable only by Finish.
+// An error is the ledger's or the log reader's, never the case's: a case that
+// cannot be taken over is a Problem.
+func (h *ImportHistory) Case(ctx context.Context, c CaseHistory) error {
+	w := &caseWriter{h: h, stream: dossier.StreamOf(h.prefix + c.ID), line: c.Line, names: legacy.NewNames(h.source, c.ID), expected: event.None}
+	if len(c.Attributes) > 0 {
+		w.add(w.names.Described(), time.Time{}, legacy.CaseDescribed{Source: h.source, Case: c.ID, Attributes: c.Attributes}, sizeOf(c.Attributes))
+	}
+	for action, err := range c.Actions {
+		if err != nil {
+			return fmt.Errorf("import: case %q: %w", c.ID, err)
+		}
+		if w.full() {
+			// A case larger than one append goes in order, one append after the other.
+			if err := w.append(ctx); err != nil {
+				return err
+			}
+		}
+		payload := legacy.ActionRecorded{
+			Source: h.source, Case: c.ID, Activity: action.Activity, Resource: action.Resource,
+			Lifecycle: action.Lifecycle, OffsetMinutes: action.OffsetMinutes,
+			Attributes: append([]legacy.Attribute(nil), action.Attributes...),
+		}
+		w.add(w.names.Action(action.At, payload), action.At, payload, len(action.Activity)+len(action.Resource)+sizeOf(action.Attributes))
+	}
+	h.writers.Go(func() error {
+		err := w.append(ctx)
+		h.fail(err)
+		return err
+	})
+	return h.failed()
+}
+
+// fail and failed let the reading stop soon after an append failed.
+func (h *ImportHistory) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failure == nil {
+		h.failure = err
+	}
+}
+
+func (h *ImportHistory) failed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failure
+}
+
+// Finish waits until all is durable and says what was done.
+func (h *ImportHistory) Finish() (ImportResult, error) {
+	if err := h.writers.Wait(); err != nil {
+		return ImportResult{}, err
+	}
+	return h.result, nil
+}
+
+// caseWriter appends one case.
+type caseWriter struct {
+	h        *ImportHistory
+	stream   string
+	line     int
+	names    *legacy.Names
+	expected event.Expected
+	batch    []event.Event
+	bytes    int
+	counted  bool
+	refused  bool
+}
+
+func (w *caseWriter) add(id uuid.UUID, at time.Time, p event.Payload, size int) {
+	w.batch = append(w.batch, event.New(id, event.Metadata{OccurredAt: at, Actor: event.Actor{ID: "import", Role: event.RoleSystem}}, p))
+	w.bytes += size
+	w.settleDescription()
+}
+
+// settleDescription gives the case's description the time of its first action,
+// which is known only after it.
+func (w *caseWriter) settleDescription() {
+	if len(w.batch) >= 2 && w.batch[0].Metadata.OccurredAt.IsZero() {
+		w.batch[0].Metadata.OccurredAt = w.batch[1].Metadata.OccurredAt
+	}
+}
+
+func (w *caseWriter) full() bool {
+	return len(w.batch) >= importBatchMax || w.bytes >= importBatchBytes
+}
+
+func (w *caseWriter) append(ctx context.Context) error {
+	batch := w.batch
+	w.batch, w.bytes = nil, 0
+	if len(batch) == 0 || actionsIn(batch) == 0 {
+		return nil
+	}
+	if w.refused {
+		w.h.Problem(ImportProblem{Line: w.line, Message: "the rest of a case that could not be taken over"}, actionsIn(batch))
+		return nil
+	}
+	written, err := w.h.journal.Append(ctx, w.stream, w.expected, batch...)
+	appended := batch
+	if isTaken(err) {
+		if appended, err = w.missing(ctx, batch); err == nil && len(appended) > 0 {
+			written, err = w.h.journal.Append(ctx, w.stream, event.Exists, appended...)
+		}
+	}
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Invalid || kind == fault.TooLarge || kind == fault.Conflict:
+		w.refused = true
+		w.h.Problem(ImportProblem{Line: w.line, Message: err.Error()}, actionsIn(batch))
+		return nil
+	case err != nil:
+		return fmt.Errorf("import: %s: %w", w.stream, err)
+	}
+	w.expected = event.Exists
+	added := actionsIn(appended)
+	if written.Repeated {
+		added = 0
+	}
+	w.h.count(added, actionsIn(batch)-added, written.Position, !w.counted)
+	w.counted = true
+	return nil
+}
+
+// isTaken reports whether an append failed because the stream or some of the
+// events are there already.
+func isTaken(err error) bool {
+	if _, wrong := errors.AsType[*event.WrongRevision](err); wrong {
+		return true
+	}
+	return fault.KindOf(err) == fault.Conflict
+}
+
+// missing gives those events of a batch that the stream does not hold. It
+// refuses a stream that is not this log's.
+func (w *caseWriter) missing(ctx context.Context, batch []event.Event) ([]event.Event, error) {
+	there := map[uuid.UUID]bool{}
+	for e, err := range w.h.journal.Read(ctx, w.stream, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Revision == 0 && sourceOf(e.Payload) != w.h.source {
+			return nil, fault.New(fault.Conflict, "import.code-taken",
+				"the dossier %q exists already and is not of the log %q; choose a --case-prefix", e.Stream, w.h.source)
+		}
+		there[e.ID] = true
+	}
+	var out []event.Event
+	for _, e := range batch {
+		if !there[e.ID] {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func sourceOf(p event.Payload) string {
+	switch p := p.(type) {
+	case legacy.ActionRecorded:
+		return p.Source
+	case legacy.CaseDescribed:
+		return p.Source
+	}
+	return ""
+}
+
+func (h *ImportHistory) count(added, present int, position uint64, newCase bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if newCase {
+		h.result.Cases++
+	}
+	h.result.Events += added
+	h.result.AlreadyPresent += present
+	h.result.Position = max(h.result.Position, position)
+	if h.progress != nil {
+		h.progress(h.result.Events + h.result.AlreadyPresent)
+	}
+}
+
+func actionsIn(batch []event.Event) int {
+	n := 0
+	for _, e := range batch {
+		if _, ok := e.Payload.(legacy.ActionRecorded); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func sizeOf(attributes []legacy.Attribute) int {
+	n := 0
+	for _, a := range attributes {
+		n += len(a.Name) + len(a.Type) + len(a.Value) + 40
+	}
+	return n
+}

@@ -1,0 +1,232 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"github.com/google/uuid"
+)
+
+// Submissions is what a submission needs of the ledger beyond Journal: events
+// in their stored form, so that a number that was given out carries the very
+// submission that it was given out for.
+type Submissions interface {
+	// EncodeFor gives the stored form of events that are to go into a stream.
+	EncodeFor(ctx context.Context, stream string, events []event.Event) ([]dossier.EncodedEvent, error)
+	// AppendEncoded appends events in their stored form.
+	AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error)
+	// ReadBack yields a stream newest first, at most limit events (0: all).
+	ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error]
+}
+
+// allocateTries bounds how often a number is asked for when other processes
+// take the same ones; within a process they queue.
+const allocateTries = 64
+
+// repeatDays is how many days back a repeated submission is looked for.
+const repeatDays = 7
+
+// Submit hands in a new dossier and allocates its code. The number in the code
+// is the place of the allocation in the agency's sequence of the day, so there
+// is neither gap nor duplicate: a crash between allocation and submission is
+// made good by FinishSubmissions, or by the caller's repeat with the same key.
+func (d *Dossiers) Submit(ctx context.Context, req Request, command dossier.Submit) (Answer, error) {
+	now := d.now()
+	if err := req.check(now); err != nil {
+		return Answer{}, err
+	}
+	if command.Code != "" {
+		return d.submitAs(ctx, req, command)
+	}
+	s := &submission{Dossiers: d, req: req, command: command, now: now}
+	if err := s.prepare(); err != nil {
+		return Answer{}, err
+	}
+	allocated, err := s.allocate(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	return d.finish(ctx, allocated)
+}
+
+// submission is one submission on its way.
+type submission struct {
+	*Dossiers
+	req     Request
+	command dossier.Submit
+	now     time.Time
+	facts   dossier.Facts
+}
+
+// submitAs takes over a code that another system has given out.
+func (d *Dossiers) submitAs(ctx context.Context, req Request, command dossier.Submit) (Answer, error) {
+	if req.Actor.Role == event.RoleCitizen {
+		return Answer{}, fault.New(fault.Forbidden, "dossier.code-not-yours", "the code of a dossier is given out by the ledger")
+	}
+	s := &submission{Dossiers: d, req: req, command: command, now: d.now()}
+	if err := s.prepare(); err != nil {
+		return Answer{}, err
+	}
+	if past, err := d.load(ctx, req, command.Code); err == nil && past.repeated != nil {
+		return *past.repeated, nil
+	} else if errors.Is(err, ErrKeyReused) {
+		return Answer{}, err
+	}
+	payloads, err := dossier.Decide(dossier.State{}, command, s.facts)
+	if err != nil {
+		return Answer{}, err
+	}
+	written, err := d.journal.Append(ctx, dossier.StreamOf(command.Code), event.None, req.events(s.now, payloads)...)
+	if _, exists := errors.AsType[*event.WrongRevision](err); exists {
+		return Answer{}, fault.New(fault.Conflict, "dossier.code-taken", "there is a dossier %s already", command.Code)
+	}
+	if err != nil {
+		return Answer{}, fmt.Errorf("dossier %s: submit: %w", command.Code, err)
+	}
+	return answer(command.Code, written, payloads), nil
+}
+
+// prepare finds the version in force and the calendar.
+func (s *submission) prepare() error {
+	at := s.req.at(s.now)
+	version, err := s.catalogue.InForce(s.command.Procedure, at)
+	if err != nil {
+		return err
+	}
+	calendar, err := s.calendars.For(s.command.Competent, at)
+	if err != nil {
+		return err
+	}
+	s.facts = dossier.Facts{Now: at, Actor: s.req.Actor, Procedure: version, Calendar: calendar}
+	return nil
+}
+
+// allocated is a number with the submission that it was given out for.
+type allocated struct {
+	dossier.NumberAllocated
+	repeated bool
+}
+
+func (s *submission) allocate(ctx context.Context) (allocated, error) {
+	format := s.facts.Procedure.CodeFormat
+	stream, err := dossier.SequenceStream(format, s.command.Receiving, s.facts.Now)
+	if err != nil {
+		return allocated{}, err
+	}
+	unlock := s.sequences.lock(stream)
+	defer unlock()
+	for try := 1; ; try++ {
+		number, expected, err := s.next(ctx, stream)
+		if err != nil {
+			return allocated{}, err
+		}
+		given, err := s.encode(ctx, format, number)
+		if err != nil {
+			return allocated{}, err
+		}
+		id := uuid.New()
+		if s.req.Key != "" {
+			id = event.IDFor(s.req.scope()+"\x00allocation", 0)
+		}
+		written, err := s.journal.Append(ctx, stream, expected, event.New(id, s.req.metadata(s.now), given))
+		switch _, wrong := errors.AsType[*event.WrongRevision](err); {
+		case err == nil && !written.Repeated:
+			return allocated{NumberAllocated: given}, nil
+		case err == nil:
+			return s.earlier(ctx, stream, id)
+		case fault.CodeOf(err) == "eventstore.id-reused" && s.req.Key != "":
+			return s.earlierDays(ctx, format, id)
+		case !wrong || try == allocateTries:
+			return allocated{}, fmt.Errorf("allocate a dossier code in %s: %w", stream, err)
+		}
+	}
+}
+
+// next gives the number that comes next in a sequence and the expectation that
+// makes it ours alone.
+func (s *submission) next(ctx context.Context, stream string) (uint64, event.Expected, error) {
+	for e, err := range s.submissions.ReadBack(ctx, stream, 1) {
+		if fault.KindOf(err) == fault.NotFound {
+			break
+		}
+		if err != nil {
+			return 0, event.Any, fmt.Errorf("read %s: %w", stream, err)
+		}
+		return e.Revision + 2, event.Exact(e.Revision), nil
+	}
+	return 1, event.None, nil
+}
+
+func (s *submission) encode(ctx context.Context, format string, number uint64) (dossier.NumberAllocated, error) {
+	code, err := dossier.FormatCode(format, s.command.Receiving, s.facts.Now, number)
+	if err != nil {
+		return dossier.NumberAllocated{}, err
+	}
+	command := s.command
+	command.Code = code
+	payloads, err := dossier.Decide(dossier.State{}, command, s.facts)
+	if err != nil {
+		return dossier.NumberAllocated{}, err
+	}
+	encoded, err := s.submissions.EncodeFor(ctx, dossier.StreamOf(code), s.req.events(s.now, payloads))
+	if err != nil {
+		return dossier.NumberAllocated{}, fmt.Errorf("dossier %s: submit: %w", code, err)
+	}
+	return dossier.NumberAllocated{Dossier: code, Submission: encoded}, nil
+}
+
+// earlier finds the allocation that the same request made before.
+func (s *submission) earlier(ctx context.Context, stream string, id uuid.UUID) (allocated, error) {
+	for e, err := range s.submissions.ReadBack(ctx, stream, 0) {
+		if err != nil {
+			return allocated{}, fmt.Errorf("read %s: %w", stream, err)
+		}
+		if e.ID != id {
+			continue
+		}
+		if e.Metadata.Request != s.req.Hash {
+			return allocated{}, ErrKeyReused
+		}
+		given, ok := e.Payload.(dossier.NumberAllocated)
+		if !ok {
+			break
+		}
+		return allocated{NumberAllocated: given, repeated: true}, nil
+	}
+	return allocated{}, fault.New(fault.NotFound, "idempotency.not-found", "the earlier request with this key is not in %s", stream)
+}
+
+// earlierDays looks through the days before today: a repeat may come after midnight.
+func (s *submission) earlierDays(ctx context.Context, format string, id uuid.UUID) (allocated, error) {
+	for back := 1; back <= repeatDays; back++ {
+		stream, err := dossier.SequenceStream(format, s.command.Receiving, s.facts.Now.AddDate(0, 0, -back))
+		if err != nil {
+			return allocated{}, err
+		}
+		found, err := s.earlier(ctx, stream, id)
+		if fault.KindOf(err) == fault.NotFound {
+			continue
+		}
+		return found, err
+	}
+	return allocated{}, ErrKeyReused
+}
+
+// finish appends the submission that a number was given out for.
+func (d *Dossiers) finish(ctx context.Context, a allocated) (Answer, error) {
+	written, err := d.submissions.AppendEncoded(ctx, dossier.StreamOf(a.Dossier), event.None, a.Submission)
+	if err != nil {
+		return Answer{}, fmt.Errorf("dossier %s: submit: %w", a.Dossier, err)
+	}
+	out := Answer{Code: a.Dossier, Revision: written.Revision, Position: written.Position, Repeated: a.repeated, Events: []string{}}
+	for _, e := range a.Submission {
+		out.Events = append(out.Events, e.Type)
+	}
+	return out, nil
+}
