@@ -1,0 +1,207 @@
+package historylog
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// maxKeptProblems bounds the problems that a spool keeps; it counts all.
+	maxKeptProblems = 10_000
+	// sorterEntries bounds what one sorter holds in memory, some 32 MB.
+	sorterEntries = 1 << 19
+	// maxCaseRuns bounds the stretches of one case that are held in memory.
+	maxCaseRuns = 1 << 16
+	// maxCaseAttributes bounds the attributes of one case, merged from wherever the log has them.
+	maxCaseAttributes = 1 << 16
+)
+
+// Spool takes a log in the order of its file and gives it back case by case.
+// It is a Sink. It is not safe for concurrent use.
+//
+// Everything goes to one temporary file in the order it comes. A stretch of
+// the file that belongs to one case is a run: a whole trace of an XES log, or a
+// single row of a CSV log whose cases are interleaved. Only runs are sorted, so
+// a log that is in order already costs no more than writing and reading it.
+// Memory is bounded by constants, however many events, cases or runs there are;
+// in the file an event takes less room than in the log.
+type Spool struct {
+	dir   string // of its own, removed by Close
+	file  *os.File
+	out   *bufio.Writer
+	size  int64
+	texts *textTable
+	seeds [2]maphash.Seed
+
+	runs   *sorter // by hash of the case and place in the file
+	byCase *sorter // by first appearance of the case, once gathered
+	seq    uint64
+	open   openRun
+	record []byte
+
+	problems     []Problem
+	problemCount int
+	failed       error
+	limits       spoolLimits
+}
+
+// spoolLimits are the bounds above, which tests make small.
+type spoolLimits struct{ entries, caseRuns int }
+
+// openRun is the run that is being written.
+type openRun struct {
+	caseID     string
+	hash       [2]uint64
+	kind       runKind
+	seq        uint64
+	from       int64
+	count      int
+	first      int64
+	last       int64
+	outOfOrder bool
+}
+
+type runKind uint8
+
+const (
+	noRun runKind = iota
+	attributeRun
+	eventRun
+)
+
+// NewSpool makes a spool whose temporary files are in a new directory below
+// dir; empty is the system's directory for them. Close removes them.
+func NewSpool(dir string) (*Spool, error) {
+	return newSpool(dir, spoolLimits{entries: sorterEntries, caseRuns: maxCaseRuns})
+}
+
+func newSpool(dir string, limits spoolLimits) (*Spool, error) {
+	own, err := os.MkdirTemp(dir, "history-import-*")
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary directory for the import: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(own, "events"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make a temporary file for the import: %w", err), os.RemoveAll(own))
+	}
+	return &Spool{
+		dir: own, file: file, out: bufio.NewWriterSize(file, 1<<20), texts: newTextTable(),
+		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		runs:  newSorter(own, limits.entries), limits: limits,
+	}, nil
+}
+
+// Close removes the temporary files.
+func (s *Spool) Close() error {
+	var gathered error
+	if s.byCase != nil {
+		gathered = s.byCase.close()
+	}
+	return errors.Join(s.runs.close(), gathered, s.file.Close(), os.RemoveAll(s.dir))
+}
+
+// Problem implements Sink.
+func (s *Spool) Problem(p Problem) error {
+	s.problemCount++
+	if len(s.problems) < maxKeptProblems {
+		s.problems = append(s.problems, p)
+	}
+	return nil
+}
+
+// Problems gives the first problems of the log and the number of all.
+func (s *Spool) Problems() (first []Problem, count int) { return s.problems, s.problemCount }
+
+// Case implements Sink.
+func (s *Spool) Case(c *Case) error {
+	s.record = s.texts.appendCase(s.record[:0], c)
+	return s.write(c.ID, attributeRun, 0)
+}
+
+// Event implements Sink.
+func (s *Spool) Event(e *Event) error {
+	s.record = s.texts.appendEvent(s.record[:0], e)
+	return s.write(e.Case, eventRun, e.Time.UnixNano())
+}
+
+func (s *Spool) write(caseID string, kind runKind, nanos int64) error {
+	if s.failed != nil {
+		return s.failed
+	}
+	if s.open.kind != kind || s.open.caseID != caseID {
+		if s.failed = s.startRun(caseID, kind); s.failed != nil {
+			return s.failed
+		}
+	}
+	if s.open.count == 0 {
+		s.open.first = nanos
+	} else if nanos < s.open.last {
+		s.open.outOfOrder = true
+	}
+	s.open.last = nanos
+	s.open.count++
+	s.seq++
+	s.failed = s.append(s.record)
+	return s.failed
+}
+
+func (s *Spool) startRun(caseID string, kind runKind) error {
+	hash := s.open.hash
+	if s.open.caseID != caseID || s.open.kind == noRun {
+		hash = [2]uint64{maphash.String(s.seeds[0], caseID), maphash.String(s.seeds[1], caseID)}
+	}
+	if err := s.endRun(); err != nil {
+		return err
+	}
+	s.open = openRun{caseID: caseID, hash: hash, kind: kind, seq: s.seq, from: s.size}
+	return s.append([]byte(caseID))
+}
+
+func (s *Spool) append(body []byte) error {
+	n, err := appendRecord(s.out, body)
+	s.size += n
+	return err
+}
+
+// Flags beside the bytes of a run, in the lowest bits of their word.
+const (
+	flagEvents     = 1
+	flagOutOfOrder = 2
+	flagBits       = 2
+)
+
+// The words of a run's entry. The first three are its key: the hash of its
+// case while runs are gathered, then the case's place among the cases.
+const (
+	wordCase = iota
+	wordKind
+	wordSeq
+	wordPlace
+	wordSize
+	wordCount
+	wordFirst
+	wordLast
+)
+
+func (s *Spool) endRun() error {
+	r := &s.open
+	if r.kind == noRun {
+		return nil
+	}
+	size := uint64(s.size-r.from) << flagBits
+	if r.kind == eventRun {
+		size |= flagEvents
+	}
+	if r.outOfOrder {
+		size |= flagOutOfOrder
+	}
+	r.kind = noRun
+	return s.runs.add(entry{r.hash[0], r.hash[1], r.seq, uint64(r.from), size, uint64(r.count), sortable(r.first), sortable(r.last)})
+}
+
+// sortable maps times to words of the same order.
+func sortable(nanos int64) uint64 { return uint64(nanos) ^ (1 << 63) }
