@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS dossiers {{on_cluster}} (
     first_due_at        Nullable(DateTime64(6, 'UTC')) COMMENT 'the appointment of the acceptance slip',
     due_at              Nullable(DateTime64(6, 'UTC')) COMMENT 'the appointment after all clock events',
     clock               LowCardinality(String)  COMMENT 'not-started, running, paused, stopped',
+    paused_since        Nullable(DateTime64(6, 'UTC')) COMMENT 'while the clock is paused: since when; else null',
     ended_at            Nullable(DateTime64(6, 'UTC')) COMMENT 'when handling ended, by the precedence 9, 10, 8',
     delivered_at        Nullable(DateTime64(6, 'UTC')),
     ending              LowCardinality(String)  COMMENT 'empty while open; issued, rejected, refused-reception, stopped, withdrawn',
@@ -62,8 +63,8 @@ CREATE TABLE IF NOT EXISTS dossiers {{on_cluster}} (
     money_refunded      Int64,
     payment_state       LowCardinality(String),
     delivery_state      LowCardinality(String),
-    sync_state          LowCardinality(String),
-    rating              UInt8                   COMMENT '0: not rated',
+    sync_state          LowCardinality(String)  COMMENT 'of the exchange with the national portal: empty where there was none; queued, sent, accepted, failed',
+    rating              UInt8                   COMMENT '0: not rated, 1: not satisfied, 2: satisfied',
 
     events              UInt32,
     first_at            DateTime64(6, 'UTC'),
