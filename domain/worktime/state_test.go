@@ -233,3 +233,23 @@ func TestVersionAndDaysArePinned(t *testing.T) {
 			c.Version(), got, version, days)
 	}
 }
+
+type somethingElse struct{}
+
+func (somethingElse) EventType() string { return "something.else.v1" }
+
+func TestEventsOfOtherAggregatesSayNothingAboutCalendars(t *testing.T) {
+	other := event.Event{Payload: somethingElse{}, Metadata: event.Metadata{OccurredAt: at(t, "2026-10-08 09:00")}}
+	if _, ok := worktime.AnnouncedAt(other); ok {
+		t.Error("it was announced")
+	}
+	before := worktime.StandardState()
+	if after := worktime.Evolve(before, other); after.Scope != before.Scope || after.Calendar() != before.Calendar() {
+		t.Error("it changed the calendar")
+	}
+	announced := at(t, "2026-10-08 10:00")
+	swap := event.Event{Payload: worktime.SwapRevoked{AnnouncedAt: announced}, Metadata: other.Metadata}
+	if got, ok := worktime.AnnouncedAt(swap); !ok || !got.Equal(announced) {
+		t.Errorf("a payload's own time is %s, %v", got, ok)
+	}
+}
