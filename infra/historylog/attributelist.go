@@ -68,7 +68,14 @@ func (l *attributeList) add(name, value []byte, typ string, depth, limit int) (a
 	if l.size > limit {
 		return false
 	}
-	l.items = append(l.items, Attribute{Name: l.names.string(name), Type: typ, Depth: depth})
+	// Events of a log mostly have the same attributes in the same places, so the
+	// name is likely the one that the list before had here.
+	n := len(l.items)
+	if n == cap(l.items) || l.items[:n+1][n].Name != string(name) {
+		l.items = append(l.items, Attribute{Name: l.names.string(name)})
+	}
+	l.items = l.items[:n+1]
+	l.items[n].Type, l.items[n].Depth = typ, depth
 	if isASCII(value) {
 		l.text = append(l.text, value...)
 	} else {

@@ -24,6 +24,9 @@ const (
 type textTable struct {
 	numbers map[string]uint64
 	texts   []string
+	// names are the numbers that the attributes' names had in the record before,
+	// by place: mostly they are the same again.
+	names [32]uint64
 }
 
 func newTextTable() *textTable { return &textTable{numbers: make(map[string]uint64)} }
@@ -40,6 +43,17 @@ func (t *textTable) append(b []byte, text string) []byte {
 		return binary.AppendUvarint(b, n)
 	}
 	return appendText(append(b, 0), text)
+}
+
+func (t *textTable) appendName(b []byte, name string, place int) []byte {
+	if place >= len(t.names) {
+		return t.append(b, name)
+	}
+	if n := t.names[place]; n > 0 && t.texts[n-1] == name {
+		return binary.AppendUvarint(b, n)
+	}
+	t.names[place] = t.numbers[name]
+	return t.append(b, name)
 }
 
 func appendText(b []byte, text string) []byte {
@@ -79,7 +93,7 @@ func (t *textTable) appendAttributes(b []byte, attributes []Attribute) []byte {
 	b = binary.AppendUvarint(b, uint64(len(attributes)))
 	for i := range attributes {
 		a := &attributes[i]
-		b = t.append(b, a.Name)
+		b = t.appendName(b, a.Name, i)
 		b = t.append(b, a.Type)
 		b = binary.AppendUvarint(b, uint64(a.Depth))
 		b = appendText(b, a.Value)

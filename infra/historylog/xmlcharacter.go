@@ -11,6 +11,7 @@ const (
 	classLess                        // <
 	classBad                         // not allowed in XML at all
 	classHigh                        // begins or continues a character beyond ASCII
+	classLater                       // may be in a name but not begin it
 )
 
 var xmlClass = func() (table [256]uint8) {
@@ -28,9 +29,10 @@ var xmlClass = func() (table [256]uint8) {
 			table[c] = classLess
 		case b >= utf8.RuneSelf:
 			table[c] = classHigh | className
-		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9',
-			b == ':', b == '_', b == '-', b == '.':
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b == ':', b == '_':
 			table[c] = className
+		case b >= '0' && b <= '9', b == '-', b == '.':
+			table[c] = className | classLater
 		}
 	}
 	return table
@@ -42,11 +44,9 @@ func isXMLCharacter(r rune) bool {
 		r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }
 
-// isXMLName holds for what XML 1.0 §2.3 calls Name, of bytes of className.
+// isXMLName holds for what XML 1.0 §2.3 calls Name, given bytes of className of
+// which the first is not of classLater.
 func isXMLName(name []byte) bool {
-	if c := name[0]; c >= '0' && c <= '9' || c == '-' || c == '.' {
-		return false
-	}
 	for i := 0; i < len(name); {
 		if name[i] < utf8.RuneSelf {
 			i++

@@ -424,13 +424,15 @@ func asciiEqualFold(a, b string) bool {
 // scanName finds the end of the name that begins at b[i].
 func (t *xmlTokenizer) scanName(b []byte, i int) (int, error) {
 	from := i
+	var found uint8
 	for i < len(b) && xmlClass[b[i]]&className != 0 {
+		found |= xmlClass[b[i]]
 		i++
 	}
 	if i == len(b) {
 		return 0, errShort
 	}
-	if name := b[from:i]; i == from || !isXMLName(name) {
+	if i == from || xmlClass[b[from]]&classLater != 0 || found&classHigh != 0 && !isXMLName(b[from:i]) {
 		return 0, malformed(t.lineNow(), "%s is not a name where one is expected", clip(b[from:min(i+1, len(b))]))
 	}
 	return i, nil
