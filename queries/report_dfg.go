@@ -1,0 +1,38 @@
+package queries
+
+import "context"
+
+// Edge says how often one activity directly follows another in a case, in order
+// of time with ties in the order of the log, and how much time lies between
+// them: calendar time, or working time with Options.Working. Seconds.
+type Edge struct {
+	From   string  `json:"from" ch:"previous"`
+	To     string  `json:"to" ch:"activity"`
+	Count  uint64  `json:"count" ch:"n"`
+	Mean   float64 `json:"mean" ch:"mean_s"`
+	Median float64 `json:"median" ch:"median_s"`
+	Max    float64 `json:"max" ch:"max_s"`
+}
+
+// DirectlyFollows answers the report "dfg", the directly-follows graph
+// (van der Aalst, "Process Mining", 2016, §6.2), the most frequent edge first.
+func (r *Reports) DirectlyFollows(ctx context.Context, filter Filter, opts Options) ([]Edge, error) {
+	s, err := r.scope(ctx, filter, firstEvent)
+	if err != nil {
+		return nil, err
+	}
+	column, perSecond := "micros_since", "1e6"
+	if opts.Working {
+		column, perSecond = "working_since", "1"
+	}
+	// The sum is of 128 bits: the microseconds of some hundred thousand cases
+	// that wait for a year do not fit in 64.
+	return list[Edge](ctx, r, "dfg", `
+SELECT prev_activity AS previous, activity, count() AS n,
+       toFloat64(sum(toInt128(`+column+`))) / n / `+perSecond+` AS mean_s,
+       toFloat64(`+opts.percentile()+`(0.5)(`+column+`)) / `+perSecond+` AS median_s,
+       max(`+column+`) / `+perSecond+` AS max_s
+FROM events FINAL`+s.rows("place > 0")+`
+GROUP BY previous, activity
+ORDER BY n DESC, previous, activity`, s, opts)
+}
