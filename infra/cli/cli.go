@@ -1,0 +1,175 @@
+// Package cli is the ledger's command line: it reads flags, environment and
+// configuration file, opens what a command needs, and prints what came of it.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/ledger"
+	"github.com/alecthomas/kong"
+	kongyaml "github.com/alecthomas/kong-yaml"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+	// exitDefect means that a verification ran and found something wrong.
+	exitDefect = 3
+)
+
+// errDefect is returned by a command that has printed what a verification found.
+var errDefect = errors.New("verification found a defect")
+
+// options are the flags that every command has. They rank: configuration file,
+// environment (LEDGER_…), flags.
+type options struct {
+	Data   string          `default:"./data" placeholder:"DIR" help:"Folder that holds everything the embedded engines write."`
+	Config kong.ConfigFlag `placeholder:"FILE" help:"Configuration file (YAML); its keys are the names of the flags."`
+	JSON   bool            `name:"json" help:"Print one JSON document on standard output and nothing else there."`
+	Log    string          `default:"info" enum:"debug,info,warn,error" help:"Least level of log lines on standard error (debug, info, warn, error)."`
+
+	MasterKeyFile  string `placeholder:"FILE" help:"File with the master key of personal data (default: master.key in the data folder, made at first use)."`
+	ClickhouseDSN  string `name:"clickhouse-dsn-file" placeholder:"FILE" help:"File with the DSN of a ClickHouse server or cluster (default: the embedded engine)."`
+	ClickhouseLib  string `name:"chdb-lib" env:"LEDGER_CHDB_LIB" placeholder:"FILE" help:"The embedded ClickHouse engine's library (default: beside the program)."`
+	ClickhouseMem  uint64 `name:"clickhouse-memory" default:"4294967296" placeholder:"BYTES" help:"Most memory that the embedded ClickHouse engine may use."`
+	ClickhouseName string `name:"clickhouse-cluster" placeholder:"NAME" help:"Cluster to create tables on; with a server."`
+	Replicated     bool   `name:"clickhouse-replicated" help:"Use replicated table engines; with a server."`
+}
+
+type commandLine struct {
+	options
+
+	Import  importCommand  `cmd:"" help:"Take over a history from an older system."`
+	History historyCommand `cmd:"" help:"Print the events of a dossier, in order."`
+	Seed    seedCommand    `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
+	Version versionCommand `cmd:"" help:"Print the program's version."`
+}
+
+// world is what a command may touch.
+type world struct {
+	ctx            context.Context
+	opts           options
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+}
+
+// Run parses and carries out one command line and returns the exit code.
+func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var line commandLine
+	exit := -1
+	parser, err := kong.New(&line,
+		kong.Name("ledger"),
+		kong.Description("An event-sourced ledger for Vietnam's online public services."),
+		kong.DefaultEnvars("LEDGER"),
+		kong.Configuration(configuration),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "ledger: "+err.Error())
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 { // help was asked for and printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "ledger: "+err.Error())
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr)}
+	return exitCode(parsed.Run(w), stderr)
+}
+
+// configuration reads a YAML file under the environment: a flag whose variable
+// is set is not taken from the file.
+func configuration(r io.Reader) (kong.Resolver, error) {
+	file, err := kongyaml.Loader(r)
+	if err != nil {
+		return nil, fmt.Errorf("configuration file: %w", err)
+	}
+	var under kong.ResolverFunc = func(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs {
+			if _, set := os.LookupEnv(name); set {
+				return nil, nil
+			}
+		}
+		return file.Resolve(c, parent, flag)
+	}
+	return under, nil
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitDone
+	}
+	if errors.Is(err, errDefect) {
+		return exitDefect
+	}
+	fmt.Fprintln(stderr, "ledger: "+oneLine(err))
+	if code := fault.CodeOf(err); strings.HasPrefix(code, "usage.") {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// oneLine is the message of an error without its line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+func usage(format string, args ...any) error {
+	return fault.New(fault.Invalid, "usage.wrong", format, args...)
+}
+
+func logger(level string, to io.Writer) *slog.Logger {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: l}))
+}
+
+// open opens the ledger in the data folder.
+func (w *world) open() (*ledger.Ledger, error) {
+	return ledger.Open(w.ctx, ledger.Config{
+		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log,
+		ClickHouseDSNFile: w.opts.ClickhouseDSN, ClickHouseLibrary: w.opts.ClickhouseLib,
+		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated,
+	})
+}
+
+// print writes a result: as one JSON document where that was asked for, else as
+// the text that `human` writes.
+func (w *world) print(result any, human func(io.Writer) error) error {
+	if !w.opts.JSON {
+		return human(w.stdout)
+	}
+	enc := json.NewEncoder(w.stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(result); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+func (w *world) close(l *ledger.Ledger) {
+	if err := l.Close(); err != nil {
+		w.log.Error("closing the ledger", "error", err)
+	}
+}

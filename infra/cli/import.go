@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"dossierledger/commands"
+	"dossierledger/domain/legacy"
+	"dossierledger/infra/historylog"
+)
+
+type importCommand struct {
+	File       string `arg:"" help:"The log; gzip is read as it is."`
+	Format     string `enum:"xes,csv,ocel," default:"" help:"xes, csv or ocel (default: found from the content)."`
+	CasePrefix string `placeholder:"P" help:"What comes before each case's identifier to make the dossier code."`
+	Map        string `placeholder:"FILE" help:"Column map (JSON or YAML) for columns that are not found by name."`
+	Source     string `placeholder:"NAME" help:"Name of the log, by which reports select it (default: the file's name)."`
+	CaseType   string `placeholder:"TYPE" help:"OCEL: the object type that makes a case (default: the one with most events)."`
+}
+
+// Run takes over a log: the file is read to its end first, and only a file that
+// is whole changes the ledger.
+func (c *importCommand) Run(w *world) error {
+	source := c.Source
+	if source == "" {
+		source = logName(c.File)
+	}
+	opts := historylog.Options{Format: historylog.Format(c.Format), CaseType: c.CaseType}
+	if c.Map != "" {
+		m, err := readColumnMap(c.Map)
+		if err != nil {
+			return err
+		}
+		opts.Map = m
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	l, err := w.open()
+	if err != nil {
+		return err
+	}
+	defer w.close(l)
+	temp, err := l.Temp()
+	if err != nil {
+		return err
+	}
+	opts.TempDir = temp
+	spool, err := historylog.NewSpool(temp)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := spool.Close(); err != nil {
+			w.log.Warn("temporary files of the import remain", "error", err)
+		}
+	}()
+
+	reading := w.progress("reading "+filepath.Base(c.File), info.Size(), true)
+	summary, err := historylog.Read(w.ctx, io.TeeReader(file, reading), opts, spool)
+	reading.done()
+	if err != nil {
+		return fmt.Errorf("import %s: nothing was taken over: %w", c.File, err)
+	}
+
+	storing := w.progress("storing events", int64(summary.Events), false)
+	importing, err := commands.NewImportHistory(l.Journal, source, c.CasePrefix, func(n int) { storing.set(int64(n)) })
+	if err != nil {
+		return err
+	}
+	noteProblems(importing, spool, summary)
+	err = spool.Cases(w.ctx, func(g *historylog.GroupedCase) error { return importing.Case(w.ctx, caseHistory(g)) })
+	result, finishErr := importing.Finish()
+	storing.done()
+	if err := errors.Join(err, finishErr); err != nil {
+		return err
+	}
+	return w.print(result, func(out io.Writer) error { return printImport(out, source, result) })
+}
+
+func readColumnMap(path string) (*historylog.ColumnMap, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("column map: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	return historylog.ReadColumnMap(f)
+}
+
+// noteProblems hands on what the reader passed over. Not every problem is a
+// skipped event: the reader counts those itself.
+func noteProblems(to *commands.ImportHistory, spool *historylog.Spool, summary historylog.Summary) {
+	problems, total := spool.Problems()
+	for i, p := range problems {
+		skipped := 0
+		if i == 0 {
+			skipped = summary.Skipped
+		}
+		to.Problem(commands.ImportProblem{Line: p.Line, Message: p.Message}, skipped)
+	}
+	for range total - len(problems) {
+		to.Problem(commands.ImportProblem{}, 0)
+	}
+}
+
+func caseHistory(g *historylog.GroupedCase) commands.CaseHistory {
+	return commands.CaseHistory{
+		ID: g.ID, Line: g.Line, Attributes: legacyAttributes(g.Attributes),
+		Actions: func(yield func(commands.LegacyAction, error) bool) {
+			for e, err := range g.Events() {
+				if err != nil {
+					yield(commands.LegacyAction{}, err)
+					return
+				}
+				if !yield(commands.LegacyAction{
+					At: e.Time, Activity: e.Activity, Resource: e.Resource, Lifecycle: e.Lifecycle,
+					OffsetMinutes: e.OffsetMinutes, Attributes: legacyAttributes(e.Attributes),
+				}, nil) {
+					return
+				}
+			}
+		},
+	}
+}
+
+func legacyAttributes(in []historylog.Attribute) []legacy.Attribute {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]legacy.Attribute, len(in))
+	for i, a := range in {
+		out[i] = legacy.Attribute{Name: a.Name, Type: a.Type, Value: a.Value, Depth: a.Depth}
+		if a.Type == "string" {
+			out[i].Type = ""
+		}
+	}
+	return out
+}
+
+// logName is a file's name without folder and endings: "receipt" for
+// "logs/receipt.xes.gz".
+func logName(path string) string {
+	name := filepath.Base(path)
+	for _, ending := range []string{".gz", ".xes", ".csv", ".jsonocel", ".ocel", ".json"} {
+		name = strings.TrimSuffix(name, ending)
+	}
+	return name
+}
+
+func printImport(out io.Writer, source string, r commands.ImportResult) error {
+	_, err := fmt.Fprintf(out, "%s: %d events of %d cases taken over, %d were there already, %d skipped\n",
+		source, r.Events, r.Cases, r.AlreadyPresent, r.Skipped)
+	for _, p := range r.Errors {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "  line %d: %s\n", p.Line, p.Message)
+		}
+	}
+	if err == nil && r.MoreErrors > 0 {
+		_, err = fmt.Fprintf(out, "  and %d more\n", r.MoreErrors)
+	}
+	return err
+}

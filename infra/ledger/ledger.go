@@ -1,0 +1,252 @@
+// Package ledger puts the parts together: the store, the keys, the journal, the
+// registers, the commands and, where they are asked for, the read models.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"dossierledger/commands"
+	"dossierledger/domain/access"
+	"dossierledger/domain/agency"
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/domain/legacy"
+	"dossierledger/domain/procedure"
+	"dossierledger/domain/worktime"
+	"dossierledger/infra/catalogue"
+	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/embedded"
+	"dossierledger/infra/journal"
+	"dossierledger/infra/keys"
+	"dossierledger/infra/registers"
+)
+
+// Config says where a ledger keeps its data and how it reaches its neighbours.
+type Config struct {
+	// Data is the folder that holds everything the embedded engines write.
+	Data string
+	// MasterKeyFile holds the master key of personal data; empty is master.key
+	// in Data, which is made when it is not there.
+	MasterKeyFile string
+
+	// ClickHouseDSNFile holds the DSN of a server or cluster; empty is the
+	// embedded engine. It is a file because a DSN holds a password.
+	ClickHouseDSNFile    string
+	ClickHouseLibrary    string
+	ClickHouseMemory     uint64
+	ClickHouseCluster    string
+	ClickHouseReplicated bool
+
+	Logger *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Ledger is an open ledger.
+type Ledger struct {
+	Config    Config
+	Store     eventstore.Store
+	Vault     *keys.Vault
+	Journal   *journal.Journal
+	Registers *registers.Registers
+	Dossiers  *commands.Dossiers
+	Log       *slog.Logger
+	Now       func() time.Time
+
+	closers []func() error
+}
+
+// Registry knows every event type of the ledger.
+func Registry() *event.Registry {
+	r := event.NewRegistry()
+	dossier.Register(r)
+	legacy.Register(r)
+	procedure.Register(r)
+	agency.Register(r)
+	worktime.Register(r)
+	access.Register(r)
+	commands.Register(r)
+	return r
+}
+
+// Open opens the ledger in its data folder, which one process can have open at
+// a time, and completes what a crash cut off.
+func Open(ctx context.Context, config Config) (l *Ledger, err error) {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	config.Data, err = filepath.Abs(config.Data)
+	if err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	if err := os.MkdirAll(config.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	l = &Ledger{Config: config, Log: config.Logger, Now: config.Now}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now})
+	if err != nil {
+		return l, err
+	}
+	l.Store = store
+	l.closers = append(l.closers, store.Close)
+	if err := l.openKeys(ctx); err != nil {
+		return l, err
+	}
+	if l.Journal, err = journal.New(store, Registry(), l.Vault); err != nil {
+		return l, err
+	}
+	return l, l.openRegisters(ctx)
+}
+
+func (l *Ledger) openKeys(ctx context.Context) error {
+	path := l.Config.MasterKeyFile
+	if path == "" {
+		path = filepath.Join(l.Config.Data, "master.key")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			if err := keys.MakeMaster(path); err != nil {
+				return err
+			}
+			l.Log.Warn("a master key was made in the data folder; for real data keep it elsewhere", "file", path)
+		}
+	}
+	master, err := keys.ReadMaster(path)
+	if err != nil {
+		return err
+	}
+	if l.Vault, err = keys.Open(ctx, filepath.Join(l.Config.Data, "keys"), master); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.Vault.Close)
+	return nil
+}
+
+func (l *Ledger) openRegisters(ctx context.Context) error {
+	sample, err := catalogue.Sample()
+	if err != nil {
+		return err
+	}
+	l.Registers = registers.New(sample.LifeEvents())
+	if err := l.Registers.Load(l.Journal.ReadAll(ctx, nil, registers.StreamPrefixes...)); err != nil {
+		return err
+	}
+	if l.Dossiers, err = commands.NewDossiers(l.Journal, l.Journal, l.Registers, l.Registers, l.Now); err != nil {
+		return err
+	}
+	finished, err := l.Dossiers.FinishSubmissions(ctx, func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {
+		return l.Journal.ReadAll(ctx, after, dossier.SequencePrefix)
+	})
+	if err != nil {
+		return err
+	}
+	if finished > 0 {
+		l.Log.Info("submissions that a crash had cut off were completed", "count", finished)
+	}
+	return nil
+}
+
+// Close closes everything, last opened first.
+func (l *Ledger) Close() error {
+	var errs []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i]())
+	}
+	l.closers = nil
+	return errors.Join(errs...)
+}
+
+// Temp is a folder for files that nobody needs after the command that made them.
+func (l *Ledger) Temp() (string, error) {
+	dir := filepath.Join(l.Config.Data, "tmp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("temporary folder: %w", err)
+	}
+	return dir, nil
+}
+
+// Seed publishes the sample catalogue: norms, agencies, procedures and the
+// national calendar. Again adds nothing. It returns the number of events appended.
+func (l *Ledger) Seed(ctx context.Context) (int, error) {
+	sample, err := catalogue.Sample()
+	if err != nil {
+		return 0, err
+	}
+	streams := append(sample.Streams(), nationalCalendar())
+	added := 0
+	for _, s := range streams {
+		n, err := l.publish(ctx, s)
+		added += n
+		if err != nil {
+			return added, fmt.Errorf("publish %s: %w", s.Name, err)
+		}
+	}
+	return added, l.Registers.Load(l.Journal.ReadAll(ctx, l.registersPosition(), registers.StreamPrefixes...))
+}
+
+// publish appends those events of a stream that are not there yet.
+func (l *Ledger) publish(ctx context.Context, s catalogue.Stream) (added int, err error) {
+	written, err := l.Journal.Append(ctx, s.Name, event.Any, s.Events...)
+	switch {
+	case err == nil && written.Repeated:
+		return 0, nil
+	case err == nil:
+		return len(s.Events), nil
+	case fault.KindOf(err) != fault.Conflict || len(s.Events) == 1:
+		return 0, err
+	}
+	// Some are there and some are not: the sample has grown since.
+	for _, e := range s.Events {
+		n, err := l.publish(ctx, catalogue.Stream{Name: s.Name, Events: []event.Event{e}})
+		added += n
+		if err != nil {
+			return added, err
+		}
+	}
+	return added, nil
+}
+
+func (l *Ledger) registersPosition() *uint64 {
+	if position, ok := l.Registers.Position(); ok {
+		return &position
+	}
+	return nil
+}
+
+// nationalCalendar is the calendar of the law with what was announced since.
+func nationalCalendar() catalogue.Stream {
+	s := catalogue.Stream{Name: worktime.Stream(worktime.National)}
+	for i, p := range worktime.NationalNotices() {
+		e := event.New(event.IDFor("seed "+s.Name, i), event.Metadata{Actor: event.Actor{ID: "ledger", Role: event.RoleSystem}}, p)
+		if at, ok := worktime.AnnouncedAt(e); ok {
+			e.Metadata.OccurredAt = at
+		}
+		s.Events = append(s.Events, e)
+	}
+	return s
+}
+
+// readSecret reads a secret from a file, without the line break at its end.
+func readSecret(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("secret file: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
