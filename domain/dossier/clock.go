@@ -12,7 +12,7 @@ import (
 type Calendar interface {
 	// Version names what was known of holidays and office hours.
 	Version() string
-	// Between is the working time from a to b, 0 where b is not after a.
+	// Between is the working time from a to b, where a is not after b.
 	Between(a, b time.Time) time.Duration
 	// Add is the instant at which d of working time has passed since from.
 	Add(from time.Time, d time.Duration) (time.Time, error)

@@ -63,6 +63,7 @@ type State struct {
 	Supplements []Supplement `json:"supplements,omitempty"`
 	Obligations []Obligation `json:"obligations,omitempty"`
 	Visits      []Visit      `json:"visits,omitempty"`
+	Returns     []Return     `json:"returns,omitempty"`
 	Opinions    []Opinion    `json:"opinions,omitempty"`
 	Forwards    []Forwarding `json:"forwards,omitempty"`
 	Extensions  []Extension  `json:"extensions,omitempty"`
@@ -87,6 +88,8 @@ type State struct {
 	Corrections []Correction `json:"corrections,omitempty"`
 	Sync        []Sync       `json:"sync,omitempty"`
 
+	// roundFrom is the first visit since the dossier was last reopened.
+	roundFrom int
 	// trail is the list of event ids, newest first. It is shared between states
 	// because it is never changed, only prolonged.
 	trail *trace
@@ -157,8 +160,16 @@ type Visit struct {
 	StartedAt time.Time    `json:"started_at"`
 	EndedAt   time.Time    `json:"ended_at,omitzero"`
 	Outcome   VisitOutcome `json:"outcome,omitempty"`
-	// ReturnedTo is the step that the dossier went back to from here.
-	ReturnedTo string `json:"returned_to,omitempty"`
+}
+
+// Return is one time that the dossier went back to an earlier step.
+type Return struct {
+	From   string    `json:"from,omitempty"`
+	To     string    `json:"to"`
+	Ground string    `json:"ground"`
+	At     time.Time `json:"at"`
+	// Visits is how many visits had begun by then.
+	Visits int `json:"visits"`
 }
 
 // VisitOutcome is how a visit ended.
@@ -216,6 +227,7 @@ type Finding struct {
 	At          time.Time   `json:"at"`
 	By          event.Actor `json:"by"`
 	Report      string      `json:"report,omitempty"`
+	InspectedAt time.Time   `json:"inspected_at,omitzero"`
 	RemedyUntil time.Time   `json:"remedy_until,omitzero"`
 }
 

@@ -1,0 +1,152 @@
+package dossier
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of what one action may say. Every text has one.
+const (
+	MaxText       = 8000            // bytes of free text
+	MaxName       = 500             // bytes of a name, number or address
+	MaxIdentifier = 128             // bytes of an identifier or slug
+	MaxDocuments  = 1000            // documents of one dossier
+	MaxSize       = int64(16 << 30) // bytes of one document
+)
+
+// input gathers everything that is wrong with an action, so that the caller
+// hears it all at once.
+type input struct{ missing, invalid []string }
+
+func (in *input) err() error {
+	if len(in.missing) > 0 {
+		return ErrInputMissing.Lacking(in.missing...)
+	}
+	if len(in.invalid) > 0 {
+		return ErrInputInvalid.Lacking(in.invalid...)
+	}
+	return nil
+}
+
+func (in *input) check(ok bool, field string) {
+	if !ok {
+		in.invalid = append(in.invalid, field)
+	}
+}
+
+// identifier checks a required opaque identifier: no spaces, no controls.
+func (in *input) identifier(field, value string) {
+	if value == "" {
+		in.missing = append(in.missing, field)
+		return
+	}
+	in.optionalIdentifier(field, value)
+}
+
+func (in *input) optionalIdentifier(field, value string) {
+	in.check(len(value) <= MaxIdentifier && utf8.ValidString(value) &&
+		!strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), field)
+}
+
+// number checks the number of a paper: printable, spaces allowed inside.
+func (in *input) number(field, value string) {
+	if strings.TrimSpace(value) == "" {
+		in.missing = append(in.missing, field)
+		return
+	}
+	in.line(field, value, MaxIdentifier)
+}
+
+func (in *input) line(field, value string, limit int) {
+	in.check(len(value) <= limit && utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl), field)
+}
+
+func (in *input) text(field, value string) {
+	in.check(len(value) <= MaxText && utf8.ValidString(value) && !strings.ContainsRune(value, 0), field)
+}
+
+// hash checks a SHA-256 in lower-case hexadecimal.
+func (in *input) hash(field, value string) {
+	if value == "" {
+		in.missing = append(in.missing, field)
+		return
+	}
+	in.optionalHash(field, value)
+}
+
+func (in *input) optionalHash(field, value string) {
+	in.check(value == "" || len(value) == 64 && strings.Trim(value, "0123456789abcdef") == "", field)
+}
+
+func (in *input) amount(field string, value int64) {
+	in.check(value > 0 && value <= MaxAmount, field)
+}
+
+func (in *input) why(w Why) {
+	in.identifier("why.ground", w.Ground)
+	in.text("why.text", w.Text)
+}
+
+func (in *input) optionalWhy(w Why) {
+	in.optionalIdentifier("why.ground", w.Ground)
+	in.text("why.text", w.Text)
+}
+
+func (in *input) person(field string, p Person) {
+	in.identifier(field+".subject", p.Subject)
+	if strings.TrimSpace(p.Name) == "" {
+		in.missing = append(in.missing, field+".name")
+	}
+	in.line(field+".name", p.Name, MaxName)
+	in.line(field+".id_number", p.IDNumber, MaxIdentifier)
+	in.line(field+".phone", p.Phone, MaxIdentifier)
+	in.line(field+".email", p.Email, MaxName)
+	in.text(field+".address", p.Address)
+}
+
+func oneOf[T comparable](value T, allowed ...T) bool {
+	for _, a := range allowed {
+		if value == a {
+			return true
+		}
+	}
+	return false
+}
+
+// clean gives text its one stored form: NFC, without space around it.
+func clean(text string) string { return norm.NFC.String(strings.TrimSpace(text)) }
+
+// about makes a personal value of a text, or none of an empty one.
+func about(subject, text string) event.Personal {
+	if text = clean(text); text == "" {
+		return event.Personal{}
+	}
+	return event.About(subject, text)
+}
+
+// reason seals the words under the applicant, whom they are most likely about.
+func (s State) reason(w Why) Reason {
+	return Reason{Ground: w.Ground, Text: about(s.Applicant.Subject, w.Text)}
+}
+
+func (p Person) party() Party {
+	return Party{
+		Subject: p.Subject, Kind: p.Kind,
+		Name:     about(p.Subject, p.Name),
+		IDNumber: about(p.Subject, p.IDNumber),
+		Phone:    about(p.Subject, p.Phone),
+		Email:    about(p.Subject, p.Email),
+		Address:  about(p.Subject, p.Address),
+	}
+}
+
+// uncomputed wraps a calendar's refusal to compute a date.
+func uncomputed(what string, at time.Time, err error) error {
+	return fault.New(fault.Refused, "dossier.date-not-computable", "%s counted from %s cannot be computed: %w", what, at.Format(time.RFC3339), err)
+}
