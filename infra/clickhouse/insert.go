@@ -27,6 +27,9 @@ func Insert[T any](ctx context.Context, db *DB, table string, rows []T) error {
 	if err != nil {
 		return err
 	}
+	for i := range names {
+		names[i] = Quote(names[i])
+	}
 	statement := "INSERT INTO " + Quote(table) + " (" + strings.Join(names, ", ") + ")"
 	batch, err := db.prepare(ctx, statement)
 	if err != nil {

@@ -80,11 +80,18 @@ func newServerError(text string) *serverError {
 	if at == nil {
 		return refusal(codeUnknownException, text)
 	}
-	code, err := strconv.Atoi(text[at[2]:at[3]])
-	if err != nil || code == 0 {
+	number, err := strconv.ParseInt(text[at[2]:at[3]], 10, 32)
+	if err != nil || number == 0 {
 		return refusal(codeUnknownException, text)
 	}
-	return &serverError{code: code, text: text[at[0]:]}
+	code := int(number)
+	text = text[at[0]:]
+	// Some errors are worded twice, one around the other.
+	prefix := "Code: " + strconv.Itoa(code) + ". DB::Exception: "
+	for strings.HasPrefix(text, prefix+prefix) {
+		text = text[len(prefix):]
+	}
+	return &serverError{code: code, text: text}
 }
 
 // refusal is an error that this package raises in the engine's place.

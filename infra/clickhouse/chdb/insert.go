@@ -38,7 +38,7 @@ func (e *Engine) insert(ctx context.Context, s *session, q *request, data io.Rea
 	}
 	s.lib.destroyInsert(stream)
 	if err != nil {
-		e.recover(s)
+		e.discard(s)
 		return err
 	}
 	e.release(s)

@@ -1,12 +1,16 @@
 package chdb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"strings"
 	"sync"
 	"unsafe"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
 // notStreamed is what the engine says of DESCRIBE and its like: statements that
@@ -35,11 +39,49 @@ func (e *Engine) read(ctx context.Context, s *session, q *request) (body io.Read
 	}
 	if len(first.bytes) == 0 {
 		first.destroy()
-		stream.finish()
-		return nil, true, nil
+		stream.destroyHandle()
+		header := s.header(q)
+		e.release(s)
+		if len(header) == 0 {
+			return nil, true, nil
+		}
+		return io.NopCloser(bytes.NewReader(header)), false, nil
 	}
 	stream.block, stream.rest = first, first.bytes
 	return stream, false, nil
+}
+
+// header is the block of no rows with which a server answers a statement that
+// finds none; the engine writes nothing at all. It is nil where the result's
+// columns cannot be told beforehand, which the driver takes for no columns.
+func (s *session) header(q *request) []byte {
+	if q.format != "Native" {
+		return nil
+	}
+	sql := strings.TrimRight(q.sql, "; \t\r\n")
+	described, err := s.query("DESCRIBE TABLE ("+sql+"\n)", "Native", q.parameters...)
+	if err != nil {
+		return nil
+	}
+	defer described.destroy()
+	columns := proto.NewBlock()
+	if err := columns.Decode(chproto.NewReader(bytes.NewReader(described.bytes)), 0); err != nil || len(columns.Columns) < 2 {
+		return nil
+	}
+	// No columns' data: in a block without rows, types leave out their prefixes.
+	var header chproto.Buffer
+	header.PutUVarInt(uint64(columns.Rows()))
+	header.PutUVarInt(0)
+	for i := range columns.Rows() {
+		for _, c := range columns.Columns[:2] { // name, type
+			text, ok := c.Row(i, false).(string)
+			if !ok {
+				return nil
+			}
+			header.PutString(text)
+		}
+	}
+	return header.Buf
 }
 
 // readWhole reads a result that the engine does not stream. Such results are
@@ -52,7 +94,7 @@ func (e *Engine) readWhole(ctx context.Context, s *session, q *request, stream *
 	)
 	e.cancellable(ctx, s, func() { result, err = s.query(q.sql, q.format, q.parameters...) })
 	if err != nil {
-		e.recover(s)
+		e.discard(s)
 		return nil, false, err
 	}
 	e.release(s)
@@ -175,7 +217,7 @@ func (r *streamReader) finish() {
 	r.session = nil
 }
 
-// abandon cancels a result half-way and gives the session back.
+// abandon cancels a result half-way and gives the session up.
 func (r *streamReader) abandon() {
 	if r.session == nil {
 		return
@@ -184,7 +226,7 @@ func (r *streamReader) abandon() {
 		r.session.lib.cancelQuery(r.session.conn, r.handle)
 	}
 	r.destroyHandle()
-	r.engine.recover(r.session)
+	r.engine.discard(r.session)
 	r.session = nil
 }
 

@@ -123,7 +123,12 @@ func (e *Engine) serve(r *http.Request) (*http.Response, error) {
 		}
 		return answer(r, http.StatusOK, body, -1), nil
 	}
-	return e.change(ctx, r, s, q, kind)
+	response, err := e.change(ctx, r, s, q, kind)
+	if err == nil && statements == 0 {
+		// It parsed, with nothing in it.
+		return nil, errors.Join(refusal(codeSyntaxError, "Empty query (SYNTAX_ERROR)"), response.Body.Close())
+	}
+	return response, err
 }
 
 // change runs a statement that changes something, and answers with its result
@@ -135,12 +140,10 @@ func (e *Engine) change(ctx context.Context, r *http.Request, s *session, q *req
 	)
 	e.cancellable(ctx, s, func() { result, err = s.query(q.sql, q.format, q.parameters...) })
 	switch {
-	case kind == classControl:
+	case kind == classControl, err != nil:
 		// SET, USE and temporary tables stay with a session. Over HTTP they end
 		// with the request, so here they end with the session.
 		e.discard(s)
-	case err != nil:
-		e.recover(s)
 	default:
 		e.release(s)
 	}
