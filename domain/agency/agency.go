@@ -16,7 +16,6 @@ type Agency struct {
 	Kind         Kind
 	Tier         procedure.Tier
 	Parent       string
-	Place        Place
 	Fields       []string
 	Predecessors []string
 	From         time.Time
@@ -25,9 +24,15 @@ type Agency struct {
 	Successors []string
 	Sample     bool
 
+	areas       []area
 	names       []named
 	aliases     []Alias
 	departments []opened
+}
+
+type area struct {
+	place Place
+	from  time.Time
 }
 
 type named struct {
@@ -62,10 +67,13 @@ func Evolve(a Agency, e event.Event) (Agency, error) {
 	switch p := e.Payload.(type) {
 	case Established:
 		a = Agency{
-			ID: p.ID, Kind: p.Kind, Tier: p.Tier, Parent: p.Parent, Place: p.Place, Fields: p.Fields,
+			ID: p.ID, Kind: p.Kind, Tier: p.Tier, Parent: p.Parent, Fields: p.Fields,
 			Predecessors: p.Predecessors, From: p.From, Sample: p.Sample,
+			areas: []area{{place: p.Place, from: p.From}},
 			names: []named{{name: p.Name, from: p.From}},
 		}
+	case AreaChanged:
+		a.areas = append(slices.Clip(a.areas), area{place: p.Place, from: p.From})
 	case Renamed:
 		a.names = append(slices.Clip(a.names), named{name: p.Name, from: p.From})
 	case AliasAdded:
@@ -119,13 +127,25 @@ func (a Agency) ActiveAt(at time.Time) bool { return a.Exists() && within(at, a.
 // existed, its last one after it ended.
 func (a Agency) NameAt(at time.Time) procedure.Text {
 	var found named
-	for _, n := range a.names {
+	for i, n := range a.names {
 		// Of two names with the same date, the one recorded later counts.
-		if found.name.VI == "" || !n.from.After(at) && !n.from.Before(found.from) {
+		if i == 0 || !n.from.After(at) && !n.from.Before(found.from) {
 			found = n
 		}
 	}
 	return found.name
+}
+
+// PlaceAt gives the place for which the agency is competent on a date, with the
+// same rule as NameAt.
+func (a Agency) PlaceAt(at time.Time) Place {
+	var found area
+	for i, p := range a.areas {
+		if i == 0 || !p.from.After(at) && !p.from.Before(found.from) {
+			found = p
+		}
+	}
+	return found.place
 }
 
 // Names gives every name that the agency ever had, in the order of recording.

@@ -75,8 +75,7 @@ func establish(a Agency, e Established) ([]event.Payload, error) {
 	miss(!goodText(e.Name), "name")
 	miss(!slices.Contains([]Kind{Ministry, CentralAgency, PeopleCommittee, ProvincialDepartment, ServiceCentre, PublicUnit}, e.Kind), "kind")
 	miss(!slices.Contains([]procedure.Tier{procedure.TierMinistry, procedure.TierProvince, procedure.TierCommune}, e.Tier), "tier")
-	miss(e.Place.Province != "" && (len(e.Place.Province) != 2 || !digits(e.Place.Province)), "place.province")
-	miss(e.Place.Commune != "" && (len(e.Place.Commune) != 5 || !digits(e.Place.Commune) || e.Place.Province == ""), "place.commune")
+	miss(!e.Place.wellFormed(), "place")
 	miss(e.Tier == procedure.TierCommune && e.Place.Commune == "", "place.commune")
 	for _, f := range e.Fields {
 		miss(!slugPattern.MatchString(f), "fields")
@@ -104,6 +103,15 @@ func (a Agency) allows(wish event.Payload, from time.Time) error {
 		switch {
 		case !goodText(p.Name):
 			return invalid(a.ID, "name")
+		case p.Basis == "":
+			return ErrNoBasis
+		case ended:
+			return ErrEnded
+		}
+	case AreaChanged:
+		switch {
+		case !p.Place.wellFormed() || a.Tier == procedure.TierCommune && p.Place.Commune == "":
+			return invalid(a.ID, "place")
 		case p.Basis == "":
 			return ErrNoBasis
 		case ended:
@@ -169,11 +177,13 @@ func (a Agency) knows(wish event.Payload) bool {
 		if len(a.names) == 0 {
 			return false
 		}
-		first := Established{ID: a.ID, Name: a.names[0].name, Kind: a.Kind, Tier: a.Tier, Parent: a.Parent, Place: a.Place,
+		first := Established{ID: a.ID, Name: a.names[0].name, Kind: a.Kind, Tier: a.Tier, Parent: a.Parent, Place: a.areas[0].place,
 			Fields: a.Fields, Predecessors: a.Predecessors, From: a.From, Basis: p.Basis, Sample: a.Sample}
 		return same(first, p)
 	case Renamed:
 		return slices.ContainsFunc(a.names, func(n named) bool { return n.name == p.Name && n.from.Equal(p.From) })
+	case AreaChanged:
+		return slices.ContainsFunc(a.areas, func(known area) bool { return known.place == p.Place && known.from.Equal(p.From) })
 	case AliasAdded:
 		var until time.Time
 		if p.Until != nil {
@@ -203,6 +213,9 @@ func normal(wish event.Payload) (event.Payload, time.Time) {
 	case Renamed:
 		p.From = p.From.UTC()
 		return p, p.From
+	case AreaChanged:
+		p.From = p.From.UTC()
+		return p, p.From
 	case AliasAdded:
 		p.From = p.From.UTC()
 		if p.Until != nil {
@@ -224,6 +237,12 @@ func normal(wish event.Payload) (event.Payload, time.Time) {
 		return p, p.Effective
 	}
 	return wish, time.Time{}
+}
+
+func (p Place) wellFormed() bool {
+	province := p.Province == "" || len(p.Province) == 2 && digits(p.Province)
+	commune := p.Commune == "" || p.Province != "" && len(p.Commune) == 5 && digits(p.Commune)
+	return province && commune
 }
 
 func goodText(t procedure.Text) bool {

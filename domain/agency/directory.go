@@ -210,7 +210,7 @@ func (d *Directory) Competent(tier procedure.Tier, field string, place Place, at
 	var named, general []Agency
 	for _, id := range d.IDs() {
 		a := d.byID[id]
-		if a.Tier != tier || a.Kind == ServiceCentre || !a.ActiveAt(at) || !a.Place.Covers(place) || !a.Handles(field) {
+		if a.Tier != tier || a.Kind == ServiceCentre || !a.ActiveAt(at) || !a.PlaceAt(at).Covers(place) || !a.Handles(field) {
 			continue
 		}
 		if len(a.Fields) > 0 {
@@ -236,7 +236,7 @@ func (d *Directory) CompetentFor(v procedure.Version, place Place, at time.Time)
 	for _, id := range v.Agencies {
 		for _, a := range d.Current(id, at) {
 			twice := slices.ContainsFunc(found, func(f Agency) bool { return f.ID == a.ID })
-			if a.ActiveAt(at) && a.Place.Covers(place) && !twice {
+			if a.ActiveAt(at) && a.PlaceAt(at).Covers(place) && !twice {
 				found = append(found, a)
 			}
 		}
@@ -251,12 +251,12 @@ func (d *Directory) ServiceCentres(place Place, at time.Time) []Agency {
 	var found []Agency
 	for _, id := range d.IDs() {
 		a := d.byID[id]
-		if a.Kind == ServiceCentre && a.ActiveAt(at) && a.Place.Covers(place) {
+		if a.Kind == ServiceCentre && a.ActiveAt(at) && a.PlaceAt(at).Covers(place) {
 			found = append(found, a)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Agency) int {
-		return cmp.Compare(len(b.Place.Commune), len(a.Place.Commune))
+		return cmp.Compare(len(b.PlaceAt(at).Commune), len(a.PlaceAt(at).Commune))
 	})
 	return found
 }

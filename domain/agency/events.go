@@ -93,6 +93,17 @@ type Renamed struct {
 // EventType implements event.Payload.
 func (Renamed) EventType() string { return "agency.renamed.v1" }
 
+// AreaChanged says that the agency is competent for another place from a date
+// on, as when a province takes in its neighbour and is given another code.
+type AreaChanged struct {
+	Place Place     `json:"place"`
+	From  time.Time `json:"from"`
+	Basis string    `json:"basis"`
+}
+
+// EventType implements event.Payload.
+func (AreaChanged) EventType() string { return "agency.area-changed.v1" }
+
 // AliasAdded says that the agency is also known by another identifier.
 type AliasAdded struct {
 	Alias  string    `json:"alias"`
@@ -147,6 +158,7 @@ func (Dissolved) EventType() string { return "agency.dissolved.v1" }
 func Register(r *event.Registry) {
 	event.Register[Established](r)
 	event.Register[Renamed](r)
+	event.Register[AreaChanged](r)
 	event.Register[AliasAdded](r)
 	event.Register[DepartmentOpened](r)
 	event.Register[DepartmentClosed](r)
