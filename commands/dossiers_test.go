@@ -1,0 +1,314 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dossierledger/commands"
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/fault"
+	"dossierledger/domain/procedure"
+	"dossierledger/infra/ledger"
+)
+
+// clock is a clock that tests move.
+type clock struct{ now atomic.Pointer[time.Time] }
+
+func (c *clock) set(t time.Time) { c.now.Store(&t) }
+func (c *clock) Now() time.Time  { return *c.now.Load() }
+
+// office is a ledger on its real engines with the sample catalogue.
+type office struct {
+	*ledger.Ledger
+	t     *testing.T
+	dir   string
+	clock *clock
+}
+
+const (
+	licence = "3.000347" // đổi giấy phép lái xe, without a required paper original in the sample
+	agency  = "H15.01"
+)
+
+var desk = event.Actor{ID: "o-h15-01-1", Role: event.RoleOfficer, Agency: agency, Department: "one-stop"}
+
+func openOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{t: t, dir: filepath.Join(t.TempDir(), "data"), clock: &clock{}}
+	o.clock.set(time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC)) // a Thursday, 9:00 in Vietnam
+	o.reopen()
+	if _, err := o.Seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func (o *office) reopen() {
+	o.t.Helper()
+	if o.Ledger != nil {
+		if err := o.Close(); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	l, err := ledger.Open(context.WithoutCancel(o.t.Context()), ledger.Config{Data: o.dir, Now: o.clock.Now})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.Ledger = l
+	o.t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			o.t.Error(err)
+		}
+	})
+}
+
+func citizen(id string) event.Actor { return event.Actor{ID: id, Role: event.RoleCitizen} }
+
+func application(subject string) dossier.Submit {
+	return dossier.Submit{
+		Procedure: licence, Channel: procedure.Online, Receiving: agency, Competent: agency,
+		Applicant: dossier.Person{Subject: subject, Kind: procedure.Citizen, Name: "Nguyễn Văn Mẫu", Phone: "0900000000"},
+		Delivery:  dossier.DeliverPost,
+	}
+}
+
+func wantCode(t *testing.T, err error, code string) {
+	t.Helper()
+	if got := fault.CodeOf(err); got != code {
+		t.Fatalf("wanted the refusal %s, got %v", code, err)
+	}
+}
+
+func TestManySubmittingAtOnceGetNumbersWithoutGapOrDuplicate(t *testing.T) {
+	o := openOffice(t)
+	const n = 200
+	codes := make([]string, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			who := fmt.Sprintf("p-%d", i)
+			answer, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen(who), Key: "k"}, application(who))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			codes[i] = answer.Code
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, c := range codes {
+		seen[c] = true
+	}
+	for i := 1; i <= n; i++ {
+		code, err := dossier.FormatCode("", agency, o.clock.Now(), uint64(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !seen[code] {
+			t.Fatalf("number %d (%s) was not given out; %d codes", i, code, len(seen))
+		}
+	}
+}
+
+func TestARepeatedSubmissionIsAnsweredTheSameAlsoAfterMidnightAndRestart(t *testing.T) {
+	o := openOffice(t)
+	req := commands.Request{Actor: citizen("p-1"), Key: "one", Hash: "h"}
+	first, err := o.Dossiers.Submit(t.Context(), req, application("p-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []func(){func() {}, o.reopen, func() { o.clock.set(o.clock.Now().Add(26 * time.Hour)) }} {
+		step()
+		again, err := o.Dossiers.Submit(t.Context(), req, application("p-1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Code != first.Code || again.Revision != first.Revision || !again.Repeated {
+			t.Fatalf("the repeat was answered %+v, the first %+v", again, first)
+		}
+	}
+	other := req
+	other.Hash = "another body"
+	_, err = o.Dossiers.Submit(t.Context(), other, application("p-1"))
+	wantCode(t, err, commands.ErrKeyReused.Code)
+
+	stranger := commands.Request{Actor: citizen("p-2"), Key: "one", Hash: "h"}
+	second, err := o.Dossiers.Submit(t.Context(), stranger, application("p-2"))
+	if err != nil || second.Code == first.Code {
+		t.Fatalf("another person's key of the same name: %+v, %v", second, err)
+	}
+}
+
+func TestARefusedSubmissionUsesNoNumber(t *testing.T) {
+	o := openOffice(t)
+	bad := application("p-1")
+	bad.Applicant.Name = ""
+	if _, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, bad); fault.KindOf(err) != fault.Invalid {
+		t.Fatalf("a submission without a name: %v", err)
+	}
+	foreign := application("p-2")
+	_, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, foreign)
+	wantCode(t, err, dossier.ErrForbidden.Code)
+	answer, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, application("p-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := agency + "-261008-0001"; answer.Code != want {
+		t.Fatalf("the first dossier has code %s, not %s", answer.Code, want)
+	}
+}
+
+// dying is the journal of a process that dies after a number was given out.
+type dying struct {
+	commands.Submissions
+	dead bool
+}
+
+var errDied = errors.New("the process died")
+
+func (d *dying) AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error) {
+	if d.dead {
+		return event.Written{}, errDied
+	}
+	return d.Submissions.AppendEncoded(ctx, stream, expected, events)
+}
+
+func TestANumberThatACrashLeftWithoutDossierIsCompleted(t *testing.T) {
+	o := openOffice(t)
+	crashed, err := commands.NewDossiers(o.Journal, &dying{Submissions: o.Journal, dead: true}, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		who := fmt.Sprintf("p-%d", i)
+		_, err := crashed.Submit(t.Context(), commands.Request{Actor: citizen(who), Key: "k"}, application(who))
+		if !errors.Is(err, errDied) {
+			t.Fatal(err)
+		}
+	}
+	// One comes back by itself, the others are completed at the next start.
+	again, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1"), Key: "k"}, application("p-1"))
+	if err != nil || again.Code != agency+"-261008-0002" {
+		t.Fatalf("the repeat after the crash: %+v, %v", again, err)
+	}
+	o.reopen()
+	for i := 1; i <= 3; i++ {
+		code := fmt.Sprintf("%s-261008-%04d", agency, i)
+		if n := count(t, o, code); n != 1 {
+			t.Errorf("dossier %s has %d events after the restart", code, n)
+		}
+	}
+	finished, err := o.Dossiers.FinishSubmissions(t.Context(), func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {
+		if after == nil {
+			t.Error("the check after a restart begins at the start of the ledger")
+		}
+		return o.Journal.ReadAll(ctx, after, dossier.SequencePrefix)
+	})
+	if err != nil || finished != 0 {
+		t.Fatalf("checked again: %d, %v", finished, err)
+	}
+}
+
+func count(t *testing.T, o *office, code string) int {
+	t.Helper()
+	n := 0
+	for _, err := range o.Journal.Read(t.Context(), dossier.StreamOf(code), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+func TestActingOnADossier(t *testing.T) {
+	o := openOffice(t)
+	submitted, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, application("p-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := dossier.AddNote{Visibility: dossier.ForApplicant, Text: "Tôi gửi bổ sung sau"}
+	req := commands.Request{Actor: citizen("p-1"), Key: "note", Hash: "a"}
+
+	t.Run("a repeated request appends nothing and is answered the same", func(t *testing.T) {
+		first, err := o.Dossiers.Act(t.Context(), req, submitted.Code, note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := o.Dossiers.Act(t.Context(), req, submitted.Code, note)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !again.Repeated || again.Revision != first.Revision || again.Position != first.Position || len(again.Events) != 1 {
+			t.Fatalf("the repeat was answered %+v, the first %+v", again, first)
+		}
+		if n := count(t, o, submitted.Code); n != 2 {
+			t.Fatalf("%d events after a repeat", n)
+		}
+	})
+	t.Run("the same key with other content is refused", func(t *testing.T) {
+		other := req
+		other.Hash = "b"
+		_, err := o.Dossiers.Act(t.Context(), other, submitted.Code, note)
+		wantCode(t, err, commands.ErrKeyReused.Code)
+	})
+	t.Run("who insists on a revision is told when it has passed", func(t *testing.T) {
+		old := uint64(0)
+		_, err := o.Dossiers.Act(t.Context(), commands.Request{Actor: citizen("p-1"), IfRevision: &old}, submitted.Code, note)
+		wantCode(t, err, commands.ErrStale.Code)
+	})
+	t.Run("others acting at the same time is no refusal", func(t *testing.T) {
+		before := count(t, o, submitted.Code)
+		var wg sync.WaitGroup
+		var done atomic.Int32
+		for range 6 {
+			wg.Go(func() {
+				_, err := o.Dossiers.Act(t.Context(), commands.Request{Actor: desk}, submitted.Code, dossier.AddNote{Visibility: dossier.Internal, Text: "x"})
+				switch {
+				case err == nil:
+					done.Add(1)
+				case fault.KindOf(err) != fault.Conflict:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := count(t, o, submitted.Code) - before; got != int(done.Load()) || got == 0 {
+			t.Fatalf("%d notes were acknowledged, %d are there", done.Load(), got)
+		}
+	})
+	t.Run("a dossier that does not exist, a code that cannot be one, nobody, the future", func(t *testing.T) {
+		_, err := o.Dossiers.Act(t.Context(), req, "H15-260101-0001", note)
+		wantCode(t, err, "dossier.not-found")
+		_, err = o.Dossiers.Act(t.Context(), req, "a b", note)
+		wantCode(t, err, dossier.ErrBadCode.Code)
+		_, err = o.Dossiers.Act(t.Context(), commands.Request{}, submitted.Code, note)
+		wantCode(t, err, "actor.unknown")
+		_, err = o.Dossiers.Act(t.Context(), commands.Request{Actor: desk, OccurredAt: o.clock.Now().Add(time.Hour)}, submitted.Code, note)
+		wantCode(t, err, "occurred.in-future")
+	})
+	t.Run("a code of another system is taken over by the desk, once", func(t *testing.T) {
+		taken := application("p-9")
+		taken.Code = "03706/2026/07906"
+		_, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-9")}, taken)
+		wantCode(t, err, "dossier.code-not-yours")
+		req := commands.Request{Actor: desk, Key: "x"}
+		if _, err := o.Dossiers.Submit(t.Context(), req, taken); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := o.Dossiers.Submit(t.Context(), req, taken); err != nil || !again.Repeated {
+			t.Fatalf("repeated: %+v, %v", again, err)
+		}
+		_, err = o.Dossiers.Submit(t.Context(), commands.Request{Actor: desk}, taken)
+		wantCode(t, err, "dossier.code-taken")
+	})
+}
