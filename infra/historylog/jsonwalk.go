@@ -30,8 +30,18 @@ func newJSONWalker(src *source, limits Limits) *jsonWalker {
 	return w
 }
 
-func (w *jsonWalker) line() int           { return w.lines.at(w.dec.InputOffset()) }
 func (w *jsonWalker) peek() jsontext.Kind { return w.dec.PeekKind() }
+
+// line is that of the token that was read last.
+func (w *jsonWalker) line() int { return w.lines.at(w.dec.InputOffset()) }
+
+// nextLine is the line of the token that comes next.
+func (w *jsonWalker) nextLine() int {
+	w.dec.PeekKind()
+	unread := w.dec.UnreadBuffer()
+	between := len(unread) - len(bytes.TrimLeft(unread, " \t\r\n,:"))
+	return w.lines.at(w.dec.InputOffset() + int64(between))
+}
 
 // syntax gives the error, if there is one, that peek came upon.
 func (w *jsonWalker) syntax() error {

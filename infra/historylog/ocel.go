@@ -206,7 +206,7 @@ type ocelAttribute struct {
 
 // item reads an object or event. Beyond the limit it is passed over unread.
 func (o *ocelReader) item() (*ocelItem, error) {
-	it := &ocelItem{line: o.line()}
+	it := &ocelItem{line: o.nextLine()}
 	fits := func(texts ...string) bool {
 		for _, text := range texts {
 			it.size += attributeCost + len(text)

@@ -41,7 +41,7 @@ func openSource(ctx context.Context, r io.Reader, limits Limits) (*source, error
 	if bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
 		s.unzipped, err = gzip.NewReader(s.in)
 		if err != nil {
-			return nil, s.translate(err)
+			return nil, gzipFault(err)
 		}
 		s.in = bufio.NewReaderSize(s.unzipped, sourceBuffer)
 		if head, err = s.in.Peek(4); err != nil && err != io.EOF {
@@ -111,19 +111,24 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 func (s *source) translate(err error) error {
-	switch {
-	case s.unzipped == nil && !errors.Is(err, gzip.ErrHeader):
+	if s.unzipped == nil {
 		return err
+	}
+	return gzipFault(err)
+}
+
+// gzipFault tells damage to a gzipped log from failures of the reader below it.
+func gzipFault(err error) error {
+	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return malformed(0, "the gzipped log is truncated")
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return malformed(0, "the gzipped log is damaged: %w", err)
-	default:
-		if corrupt, ok := errors.AsType[flate.CorruptInputError](err); ok {
-			return malformed(0, "the gzipped log is damaged: %w", corrupt)
-		}
-		return err
 	}
+	if corrupt, ok := errors.AsType[flate.CorruptInputError](err); ok {
+		return malformed(0, "the gzipped log is damaged: %w", corrupt)
+	}
+	return err
 }
 
 type countingReader struct {

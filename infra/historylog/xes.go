@@ -3,6 +3,7 @@ package historylog
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -24,7 +25,18 @@ type xesReader struct {
 	caseID    string
 	caseLine  int
 	announced bool
+	// waiting are events of a trace that has not given its name yet.
+	waiting     []waitingEvent
+	waitingSize int
 }
+
+type waitingEvent struct {
+	event  Event
+	lifted []Attribute
+}
+
+// maxWaiting bounds the text of the events that wait for the name of their trace.
+const maxWaiting = 4 << 20
 
 func readXES(src *source, opts Options, times *timeParser, out *reporter) error {
 	texts := newInterner()
@@ -112,7 +124,7 @@ func (x *xesReader) readTrace() error {
 	x.traces++
 	x.trace.reset()
 	x.caseLine, x.announced = x.lineNow(), false
-	x.caseID = ""
+	x.caseID = "trace-" + strconv.Itoa(x.traces)
 	events := 0
 	for {
 		kind, err := x.next()
@@ -124,7 +136,10 @@ func (x *xesReader) readTrace() error {
 		}
 		if string(localName(x.name)) == "event" {
 			events++
-			if err = x.announce(); err == nil {
+			if !x.announced && x.traceName() >= 0 {
+				err = x.announce()
+			}
+			if err == nil {
 				err = x.readEvent()
 			}
 		} else {
@@ -143,8 +158,19 @@ func (x *xesReader) readTrace() error {
 	return nil
 }
 
-// announce passes the trace's attributes to the sink, those before its events
-// at its first event and any after them at its end.
+// traceName is the place of the name among the trace's attributes; -1 where there is none.
+func (x *xesReader) traceName() int {
+	name := -1
+	for i := range x.trace.items {
+		if a := &x.trace.items[i]; a.Depth == 0 && a.Name == x.keys.caseName {
+			name = i
+		}
+	}
+	return name
+}
+
+// announce passes the trace's attributes to the sink: those before its events
+// once its name is known, and any after them at its end.
 func (x *xesReader) announce() error {
 	if x.announced && len(x.trace.items) == 0 {
 		return nil
@@ -154,23 +180,15 @@ func (x *xesReader) announce() error {
 			return err
 		}
 	}
-	name := -1
-	for i := range x.trace.items {
-		if a := &x.trace.items[i]; a.Depth == 0 && a.Name == x.keys.caseName {
-			name = i
-		}
-	}
+	name := x.traceName()
 	if name >= 0 && x.announced {
-		if err := x.out.note(x.caseLine, fmt.Sprintf("the trace gives its name only after its first event; its events are kept under %s", clip(x.caseID))); err != nil {
+		if err := x.out.note(x.caseLine, fmt.Sprintf("the trace gives its name only after so many events that they are kept under %s", clip(x.caseID))); err != nil {
 			return err
 		}
 	}
-	if !x.announced {
-		if name >= 0 {
-			x.caseID = string(x.trace.value(name))
-		}
-		if isBlank(x.caseID) {
-			x.caseID = "trace-" + strconv.Itoa(x.traces)
+	if name >= 0 && !x.announced {
+		if id := string(x.trace.value(name)); !isBlank(id) {
+			x.caseID = id
 		}
 	}
 	attributes := x.trace.finish()
@@ -180,7 +198,37 @@ func (x *xesReader) announce() error {
 	x.announced = true
 	err := x.out.sink.Case(&Case{ID: x.caseID, Attributes: attributes, Line: x.caseLine})
 	x.trace.reset()
+	for i := range x.waiting {
+		if w := &x.waiting[i]; err == nil {
+			w.event.Case = x.caseID
+			err = x.pass(&w.event, w.lifted)
+		}
+	}
+	x.waiting, x.waitingSize = x.waiting[:0], 0
 	return err
+}
+
+// deliver passes the current event on, or keeps it until its trace has a name.
+func (x *xesReader) deliver() error {
+	if x.announced {
+		return x.pass(&x.current, x.lifted)
+	}
+	kept := waitingEvent{event: x.current, lifted: slices.Clone(x.lifted)}
+	kept.event.Attributes = slices.Clone(x.current.Attributes)
+	x.waiting = append(x.waiting, kept)
+	if x.waitingSize += x.event.size; x.waitingSize > maxWaiting {
+		return x.announce()
+	}
+	return nil
+}
+
+func (x *xesReader) pass(e *Event, lifted []Attribute) error {
+	if len(lifted) > 0 {
+		if err := x.out.caseAttributes(&Case{ID: e.Case, Attributes: lifted, Line: e.Line}); err != nil {
+			return err
+		}
+	}
+	return x.out.event(e)
 }
 
 // attributeType gives the constant for an element that is an attribute.
@@ -320,12 +368,7 @@ func (x *xesReader) readEvent() error {
 		return x.skipEvent(line, err.Error())
 	}
 	x.current.Attributes = x.rest
-	if len(x.lifted) > 0 {
-		if err := x.out.caseAttributes(&Case{ID: x.caseID, Attributes: x.lifted, Line: line}); err != nil {
-			return err
-		}
-	}
-	return x.out.event(&x.current)
+	return x.deliver()
 }
 
 func (x *xesReader) skipEvent(line int, why string) error {
