@@ -57,8 +57,11 @@ type PersonalDataErased struct {
 // EventType implements event.Payload.
 func (PersonalDataErased) EventType() string { return "access.personal-data-erased.v1" }
 
+// ErasurePrefix begins the name of every stream of erasures.
+const ErasurePrefix = "person-"
+
 // ErasureStream names the stream of a person's erasure.
-func ErasureStream(subject string) string { return "person-" + subject }
+func ErasureStream(subject string) string { return ErasurePrefix + subject }
 
 // Register adds the types of this package.
 func Register(r *event.Registry) {

@@ -60,6 +60,7 @@ type Ledger struct {
 	Journal   *journal.Journal
 	Registers *registers.Registers
 	Dossiers  *commands.Dossiers
+	Erasures  *commands.Erasures
 	Log       *slog.Logger
 	Now       func() time.Time
 
@@ -159,7 +160,10 @@ func (l *Ledger) openRegisters(ctx context.Context) error {
 	if finished > 0 {
 		l.Log.Info("submissions that a crash had cut off were completed", "count", finished)
 	}
-	return nil
+	if l.Erasures, err = commands.NewErasures(l.Journal, l.Vault, l.Now); err != nil {
+		return err
+	}
+	return l.Erasures.Finish(ctx, l.Journal.ReadAll(ctx, nil, access.ErasurePrefix))
 }
 
 // Close closes everything, last opened first.
