@@ -248,4 +248,3 @@ func nativeEvent(t *rapid.T, revision int, code string, at time.Time) event.Payl
 		dossier.Rated{Satisfied: true},
 	}).Draw(t, "payload")
 }
-

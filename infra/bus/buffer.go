@@ -1,0 +1,173 @@
+package bus
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"dossierledger/infra/eventstore"
+)
+
+// buffer is where the next page grows while the one before is being worked on.
+// One goroutine puts, another takes.
+type buffer struct {
+	limit  Config
+	mu     sync.Mutex
+	page   Page
+	bytes  int
+	since  time.Time // when the page got its first content
+	sealed bool      // nothing may be added any more
+	// live is true once the end of the log was reached; from then on nothing is
+	// held back. news is true when that has not been told yet.
+	live, news bool
+	changed    chan struct{} // something was put
+	taken      chan struct{} // a page was taken
+}
+
+func newBuffer(limit Config) *buffer {
+	return &buffer{limit: limit, changed: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// put adds what the subscription delivered. It waits while the page is full.
+func (b *buffer) put(ctx context.Context, d eventstore.Delivery) error {
+	if d.Event == nil {
+		b.note(d)
+		signal(b.changed)
+		return nil
+	}
+	page := Page{Recorded: []eventstore.Recorded{*d.Event}, Position: d.Event.Position, HasPosition: true}
+	if b.limit.Decode != nil {
+		decoded, err := b.limit.Decode(*d.Event)
+		if err != nil {
+			return b.putBroken(ctx, &Broken{Recorded: *d.Event, Err: err})
+		}
+		page.Events = append(page.Events, decoded)
+	}
+	size := len(d.Event.Data) + len(d.Event.Metadata)
+	for !b.add(page, size) {
+		if err := wait(ctx, b.taken); err != nil {
+			return err
+		}
+	}
+	signal(b.changed)
+	return nil
+}
+
+func (b *buffer) note(d eventstore.Delivery) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d.CaughtUp {
+		b.news = b.news || !b.live
+		b.live = true
+	}
+	if d.Checkpoint != nil && b.page.Broken == nil {
+		b.begin()
+		b.page.Position, b.page.HasPosition = *d.Checkpoint, true
+	}
+}
+
+func (b *buffer) add(p Page, size int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	full := len(b.page.Recorded) >= b.limit.PageEvents || b.bytes+size > b.limit.PageBytes
+	if b.sealed || full && len(b.page.Recorded) > 0 {
+		b.sealed = true
+		signal(b.changed)
+		return false
+	}
+	b.begin()
+	b.page.Recorded = append(b.page.Recorded, p.Recorded...)
+	b.page.Events = append(b.page.Events, p.Events...)
+	b.page.Position, b.page.HasPosition = p.Position, true
+	b.bytes += size
+	b.sealed = len(b.page.Recorded) >= b.limit.PageEvents
+	return true
+}
+
+// putBroken delivers what came before, then the broken event alone.
+func (b *buffer) putBroken(ctx context.Context, broken *Broken) error {
+	for {
+		b.mu.Lock()
+		empty := !b.page.HasPosition
+		if empty {
+			b.page = Page{Broken: broken, Position: broken.Recorded.Position, HasPosition: true}
+		}
+		b.sealed = true
+		b.mu.Unlock()
+		signal(b.changed)
+		if empty {
+			return nil
+		}
+		if err := wait(ctx, b.taken); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *buffer) begin() {
+	if !b.page.HasPosition {
+		b.since = time.Now()
+	}
+}
+
+// take gives the next page. While the subscription catches up it waits for the
+// page to fill, at most for Linger.
+func (b *buffer) take(ctx context.Context) (Page, error) {
+	for {
+		page, ready, pause := b.tryTake()
+		if ready {
+			signal(b.taken)
+			return page, nil
+		}
+		timer := (<-chan time.Time)(nil)
+		if pause > 0 {
+			timer = time.After(pause)
+		}
+		select {
+		case <-b.changed:
+		case <-timer:
+		case <-ctx.Done():
+			return Page{}, ctx.Err()
+		}
+	}
+}
+
+func (b *buffer) tryTake() (page Page, ready bool, pause time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.page.HasPosition {
+		if !b.news {
+			return Page{}, false, 0
+		}
+		b.news = false
+		return Page{CaughtUp: true}, true, 0
+	}
+	if left := b.limit.Linger - time.Since(b.since); !b.live && !b.sealed && left > 0 {
+		return Page{}, false, left
+	}
+	page = b.page
+	page.CaughtUp = b.live && !b.sealed
+	if page.CaughtUp {
+		b.news = false
+	}
+	size := min(len(page.Recorded)*2, b.limit.PageEvents)
+	b.page = Page{Recorded: make([]eventstore.Recorded, 0, size)}
+	b.bytes, b.sealed = 0, false
+	return page, true, 0
+}
+
+func wait(ctx context.Context, c <-chan struct{}) error {
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

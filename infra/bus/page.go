@@ -1,0 +1,89 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// Page is an ordered, gapless part of what a subscription delivers.
+type Page struct {
+	// Recorded are the events as the store has them, Events the same decoded
+	// (nil without Config.Decode).
+	Recorded []eventstore.Recorded
+	Events   []event.Event
+	// Broken is set in place of events when the next one could not be decoded.
+	Broken *Broken
+	// Position is that of the last event, or further where what follows was
+	// filtered out: everything up to it was delivered or is not for this consumer.
+	Position uint64
+	// CaughtUp is true when the page holds all that was in the store at the time.
+	CaughtUp bool
+	// Empty pages that tell only of having caught up may have no position.
+	HasPosition bool
+}
+
+// Broken is an event that could not be decoded.
+type Broken struct {
+	Recorded eventstore.Recorded
+	Err      error
+}
+
+// Error implements error.
+func (b *Broken) Error() string {
+	return fmt.Sprintf("bus: %s@%d cannot be decoded: %v", b.Recorded.Stream, b.Recorded.Revision, b.Err)
+}
+
+// Unwrap gives the cause.
+func (b *Broken) Unwrap() error { return b.Err }
+
+// Coordinates is the payload of a page's message, as JSON: enough to read the
+// page from the store again.
+type Coordinates struct {
+	Topic         string `json:"topic"`
+	Events        int    `json:"events"`
+	FirstPosition uint64 `json:"first_position"`
+	// Position is Page.Position.
+	Position uint64 `json:"position"`
+	CaughtUp bool   `json:"caught_up"`
+}
+
+// The metadata of a page's message.
+const (
+	MetadataTopic    = "topic"
+	MetadataEvents   = "events"
+	MetadataPosition = "position"
+)
+
+type pageKey struct{}
+
+// PageOf gives the page that a message carries. It is false for a message that
+// did not come from a Subscriber of this package, or lost its context.
+func PageOf(m *message.Message) (Page, bool) {
+	page, ok := m.Context().Value(pageKey{}).(Page)
+	return page, ok
+}
+
+// message makes a message of a page. Its UUID is the same whenever the same page
+// is delivered again.
+func (p Page) message(ctx context.Context, topic string) (*message.Message, error) {
+	c := Coordinates{Topic: topic, Events: len(p.Recorded), FirstPosition: p.Position, Position: p.Position, CaughtUp: p.CaughtUp}
+	if len(p.Recorded) > 0 {
+		c.FirstPosition = p.Recorded[0].Position
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("bus: coordinates of a page: %w", err)
+	}
+	m := message.NewMessageWithContext(context.WithValue(ctx, pageKey{}, p),
+		fmt.Sprintf("%s/%d-%d", topic, c.FirstPosition, c.Position), payload)
+	m.Metadata.Set(MetadataTopic, topic)
+	m.Metadata.Set(MetadataEvents, strconv.Itoa(c.Events))
+	m.Metadata.Set(MetadataPosition, strconv.FormatUint(c.Position, 10))
+	return m, nil
+}
