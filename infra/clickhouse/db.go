@@ -114,7 +114,7 @@ func (db *DB) Close() error {
 
 // Ping asks whether ClickHouse answers.
 func (db *DB) Ping(ctx context.Context) error {
-	err := Classify(db.Conn.Ping(ctx))
+	err := Classify(ctx, db.Conn.Ping(ctx))
 	if f, ok := fault.As(err); ok && f.Code == CodeUnavailable {
 		return fault.New(fault.Unavailable, CodeUnavailable, "ClickHouse does not answer (%s): %w", db.config.Address(), err)
 	}
@@ -134,12 +134,12 @@ func (db *DB) Layout() Layout {
 
 // Exec implements driver.Conn.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
-	return Classify(db.Conn.Exec(ctx, query, args...))
+	return Classify(ctx, db.Conn.Exec(ctx, query, args...))
 }
 
 // Select implements driver.Conn.
 func (db *DB) Select(ctx context.Context, dest any, query string, args ...any) error {
-	return Classify(db.Conn.Select(ctx, dest, query, args...))
+	return Classify(ctx, db.Conn.Select(ctx, dest, query, args...))
 }
 
 // Query implements driver.Conn. End ctx before closing rows that have not been
@@ -147,40 +147,49 @@ func (db *DB) Select(ctx context.Context, dest any, query string, args ...any) e
 func (db *DB) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
 	found, err := db.Conn.Query(ctx, query, args...)
 	if err != nil {
-		return nil, Classify(err)
+		return nil, Classify(ctx, err)
 	}
-	return rows{found}, nil
+	return rows{found, ctx}, nil
 }
 
 // QueryRow implements driver.Conn.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) driver.Row {
-	return row{db.Conn.QueryRow(ctx, query, args...)}
+	return row{db.Conn.QueryRow(ctx, query, args...), ctx}
 }
 
 // PrepareBatch implements driver.Conn.
 func (db *DB) PrepareBatch(ctx context.Context, query string, options ...driver.PrepareBatchOption) (driver.Batch, error) {
 	prepared, err := db.Conn.PrepareBatch(ctx, query, options...)
 	if err != nil {
-		return nil, Classify(err)
+		return nil, Classify(ctx, err)
 	}
-	return batch{prepared}, nil
+	return batch{prepared, ctx}, nil
 }
 
 // rows, row and batch classify the errors that come late.
-type rows struct{ driver.Rows }
+type rows struct {
+	driver.Rows
+	ctx context.Context
+}
 
-func (r rows) Err() error                { return Classify(r.Rows.Err()) }
-func (r rows) Close() error              { return Classify(r.Rows.Close()) }
-func (r rows) Scan(dest ...any) error    { return Classify(r.Rows.Scan(dest...)) }
-func (r rows) ScanStruct(dest any) error { return Classify(r.Rows.ScanStruct(dest)) }
+func (r rows) Err() error                { return Classify(r.ctx, r.Rows.Err()) }
+func (r rows) Close() error              { return Classify(r.ctx, r.Rows.Close()) }
+func (r rows) Scan(dest ...any) error    { return Classify(r.ctx, r.Rows.Scan(dest...)) }
+func (r rows) ScanStruct(dest any) error { return Classify(r.ctx, r.Rows.ScanStruct(dest)) }
 
-type row struct{ driver.Row }
+type row struct {
+	driver.Row
+	ctx context.Context
+}
 
-func (r row) Err() error                { return Classify(r.Row.Err()) }
-func (r row) Scan(dest ...any) error    { return Classify(r.Row.Scan(dest...)) }
-func (r row) ScanStruct(dest any) error { return Classify(r.Row.ScanStruct(dest)) }
+func (r row) Err() error                { return Classify(r.ctx, r.Row.Err()) }
+func (r row) Scan(dest ...any) error    { return Classify(r.ctx, r.Row.Scan(dest...)) }
+func (r row) ScanStruct(dest any) error { return Classify(r.ctx, r.Row.ScanStruct(dest)) }
 
-type batch struct{ driver.Batch }
+type batch struct {
+	driver.Batch
+	ctx context.Context
+}
 
-func (b batch) Send() error  { return Classify(b.Batch.Send()) }
-func (b batch) Flush() error { return Classify(b.Batch.Flush()) }
+func (b batch) Send() error  { return Classify(b.ctx, b.Batch.Send()) }
+func (b batch) Flush() error { return Classify(b.ctx, b.Batch.Flush()) }

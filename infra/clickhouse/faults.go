@@ -51,9 +51,11 @@ var transient = map[int32]bool{
 // back every other error as it is. Methods of DB have done so already; it is
 // for errors that come out of the driver another way.
 //
-// A context that ended is no such error: the caller knows why.
-func Classify(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// When ctx has ended, that is the reason, and no such fault: the caller knows
+// why. ctx decides, and not the error, since a connection that timed out says
+// the same as a context that did.
+func Classify(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	if _, ok := fault.As(err); ok {
@@ -74,7 +76,7 @@ func Classify(err error) error {
 
 func away(err error) bool {
 	for _, sign := range []error{
-		io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, net.ErrClosed,
+		context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, driver.ErrBadConn, net.ErrClosed,
 		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,
 		clickhouse.ErrAcquireConnTimeout, clickhouse.ErrAcquireConnNoAddress, clickhouse.ErrConnectionClosed,
 	} {

@@ -59,14 +59,14 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) (version int64, err erro
 		db.config.logger().InfoContext(ctx, "clickhouse migration applied", "version", r.Source.Version, "duration", r.Duration)
 	}
 	if err != nil {
-		err = Classify(err)
+		err = Classify(ctx, err)
 		if fault.CodeOf(err) == CodeUnavailable || ctx.Err() != nil {
 			return 0, err
 		}
 		return 0, fault.New(fault.Corrupt, CodeMigration, "the tables in ClickHouse could not be brought up to date: %w", err)
 	}
 	version, err = provider.GetDBVersion(ctx)
-	return version, Classify(err)
+	return version, Classify(ctx, err)
 }
 
 // versions is the SQL for the table of applied migrations: goose's own knows
