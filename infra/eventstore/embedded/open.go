@@ -29,7 +29,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for RecordedAt; nil is time.Now.
 	Now func() time.Time
-	// CacheBytes bounds the cache of uncompressed blocks; 0 is 64 MiB.
+	// CacheBytes bounds the cache of uncompressed blocks; 0 is 128 MiB. What Pebble
+	// holds in memory tables (up to 64 MiB) counts towards it.
 	CacheBytes int64
 }
 
@@ -37,8 +38,8 @@ type Options struct {
 const formatVersion = 1
 
 const (
-	defaultCacheBytes = 64 << 20
-	memTableBytesMax  = 32 << 20
+	defaultCacheBytes = 128 << 20
+	memTableBytesMax  = 16 << 20
 	memTableBytesMin  = 1 << 20
 	// spaceCheck is how often free space is looked at.
 	spaceCheck = 100 * time.Millisecond
