@@ -97,10 +97,7 @@ func (h History) SituationAt(valid, known time.Time) Situation {
 		return Situation{}
 	}
 	begins := periods[0].From
-	if valid.Before(begins) {
-		return Situation{Standing: NotYet, Until: begins}
-	}
-	return h.standings(begins, known).at(valid)
+	return h.standings(begins, known).after(begins, valid)
 }
 
 // standings paints what was known by then, in the order of recording.

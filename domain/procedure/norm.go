@@ -105,9 +105,6 @@ func (h NormHistory) SituationAt(valid, known time.Time) Situation {
 	if !ok {
 		return Situation{}
 	}
-	if valid.Before(enacted.EffectiveFrom) {
-		return Situation{Standing: NotYet, Until: enacted.EffectiveFrom}
-	}
 	line := newTimeline(enacted.EffectiveFrom)
 	for _, f := range knownBy(h.facts, known) {
 		switch p := f.payload.(type) {
@@ -123,7 +120,7 @@ func (h NormHistory) SituationAt(valid, known time.Time) Situation {
 			line.reinstate(p.From, p.Basis)
 		}
 	}
-	return line.at(valid)
+	return line.after(enacted.EffectiveFrom, valid)
 }
 
 // The refusals about norms. They are found with errors.Is.

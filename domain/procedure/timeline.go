@@ -76,6 +76,19 @@ func (l timeline) endOf(i int) time.Time {
 	return time.Time{}
 }
 
+// after gives the situation at t of what begins at a date: before it, it is not
+// yet; a suspension decided for an earlier day counts from the beginning.
+func (l timeline) after(begins, t time.Time) Situation {
+	if t.Before(begins) {
+		return Situation{Standing: NotYet, Until: begins}
+	}
+	s := l.at(t)
+	if s.Since.Before(begins) {
+		s.Since = begins
+	}
+	return s
+}
+
 // paint lays a situation over [from, until); a zero until means without end.
 func (l *timeline) paint(from, until time.Time, s Situation) {
 	after := l.marks[len(l.marks)-1].Situation
