@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -32,20 +33,36 @@ func (n *nowhere) Case(*Case) error      { n.cases++; return nil }
 func (n *nowhere) Event(*Event) error    { n.events++; return nil }
 func (n *nowhere) Problem(Problem) error { n.problems++; return nil }
 
-// repeated is a real log with its traces n times over, each time under other names.
-func repeated(text []byte, n int) io.Reader {
-	from := bytes.Index(text, []byte("<trace>"))
-	to := bytes.LastIndex(text, []byte("</log>"))
-	readers := []io.Reader{bytes.NewReader(text[:from])}
-	name := []byte(`<string key="concept:name" value="case-`)
-	for i := range n {
-		body := text[from:to]
-		if i > 0 {
-			body = bytes.ReplaceAll(body, name, fmt.Appendf(nil, `<string key="concept:name" value="%d-case-`, i))
+// repeated is a real log with its traces n times over, each time under other
+// names, made as it is read.
+type repeated struct {
+	text     []byte
+	from, to int
+	n, made  int
+	pending  []byte
+}
+
+func newRepeated(text []byte, n int) io.Reader {
+	from, to := bytes.Index(text, []byte("<trace>")), bytes.LastIndex(text, []byte("</log>"))
+	return &repeated{text: text, from: from, to: to, n: n, pending: text[:from]}
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if len(r.pending) == 0 {
+		name := []byte(`<string key="concept:name" value="case-`)
+		switch {
+		case r.made < r.n:
+			r.pending = bytes.ReplaceAll(r.text[r.from:r.to], name, fmt.Appendf(nil, "%s%d-", name, r.made))
+		case r.made == r.n:
+			r.pending = r.text[r.to:]
+		default:
+			return 0, io.EOF
 		}
-		readers = append(readers, bytes.NewReader(body))
+		r.made++
 	}
-	return io.MultiReader(append(readers, bytes.NewReader(text[to:]))...)
+	n := copy(p, r.pending)
+	r.pending = r.pending[n:]
+	return n, nil
 }
 
 func BenchmarkTokenizer(b *testing.B) {
@@ -123,7 +140,7 @@ func interleavedCSV(tb testing.TB, events, cases int) []byte {
 
 // The whole way of a log to its cases, for a hundred thousand events a round.
 func BenchmarkSpoolXES(b *testing.B) {
-	text, err := io.ReadAll(repeated(unpacked(b, "receipt.xes.gz"), 12))
+	text, err := io.ReadAll(newRepeated(unpacked(b, "receipt.xes.gz"), 12))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -139,28 +156,57 @@ func benchmarkSpool(b *testing.B, text []byte) {
 	b.ReportAllocs()
 	events := 0
 	for b.Loop() {
-		spool, err := NewSpool(b.TempDir())
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := Read(context.Background(), bytes.NewReader(text), Options{}, spool); err != nil {
-			b.Fatal(err)
-		}
-		err = spool.Cases(context.Background(), func(c *GroupedCase) error {
-			for _, err := range c.Events() {
-				if err != nil {
-					return err
-				}
-				events++
-			}
-			return nil
-		})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := spool.Close(); err != nil {
-			b.Fatal(err)
-		}
+		events += throughSpool(b, bytes.NewReader(text))
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+}
+
+// A million events, with the making of the log within the time.
+func BenchmarkSpoolMillionEvents(b *testing.B) {
+	for _, format := range []Format{XES, CSV} {
+		b.Run(string(format), func(b *testing.B) {
+			events := 0
+			for b.Loop() {
+				var log io.Reader
+				if format == XES {
+					log = newRepeated(unpacked(b, "receipt.xes.gz"), 117)
+				} else {
+					log = newInterleaved(1_000_000, 160_000)
+				}
+				events += throughSpool(b, log)
+			}
+			b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+			var memory runtime.MemStats
+			runtime.ReadMemStats(&memory)
+			b.ReportMetric(float64(memory.HeapSys)/(1<<20), "MB-heap")
+		})
+	}
+}
+
+// throughSpool reads a log into a spool and takes every event from it again.
+func throughSpool(b *testing.B, log io.Reader) (events int) {
+	b.Helper()
+	spool, err := NewSpool(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := Read(context.Background(), log, Options{}, spool); err != nil {
+		b.Fatal(err)
+	}
+	err = spool.Cases(context.Background(), func(c *GroupedCase) error {
+		for _, err := range c.Events() {
+			if err != nil {
+				return err
+			}
+			events++
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := spool.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return events
 }

@@ -149,7 +149,7 @@ func goLayout(format string) (string, error) {
 			digits := len(rest) - len(strings.TrimLeft(rest, "S"))
 			before := layout.String()
 			if digits > 9 || !strings.HasSuffix(before, ".") && !strings.HasSuffix(before, ",") {
-				return "", fmt.Errorf("S in %s does not follow the seconds and a point or comma", clip(format))
+				return "", fmt.Errorf("the fraction S in %s does not follow a point or comma", clip(format))
 			}
 			layout.WriteString(strings.Repeat("0", digits))
 			rest = rest[digits:]

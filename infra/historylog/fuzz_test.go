@@ -11,9 +11,9 @@ import (
 
 // fuzzRead holds what is true of any input: it is read or refused with a fault,
 // what is read is whole, and reading it again gives the same.
-func fuzzRead(t *testing.T, text []byte, format Format) {
+func fuzzRead(t *testing.T, dir string, text []byte, format Format) {
 	limits := Limits{TokenBytes: 1 << 20, Bytes: 1 << 24, EventBytes: 1 << 12}
-	opts := Options{Format: format, Limits: limits, TempDir: t.TempDir()}
+	opts := Options{Format: format, Limits: limits, TempDir: dir}
 	first := new(collected)
 	summary, err := Read(context.Background(), bytes.NewReader(text), opts, first)
 	if err != nil {
@@ -48,21 +48,24 @@ func FuzzXES(f *testing.F) {
 	f.Add([]byte(`<x:log xmlns:x="y"><x:trace>` + xesEvent + `<string key='concept:name' value='&#65;&amp;'/><list key="l"><values><int key="i" value="1"/></values></list></x:trace></x:log>`))
 	f.Add([]byte(`<!DOCTYPE log [<!ENTITY a "b">]><log>&a;</log>`))
 	f.Add([]byte("<log><![CDATA[ ]]> text <?pi ?></log>"))
-	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, text, XES) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, dir, text, XES) })
 }
 
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("case_id,activity,timestamp,resource\n1,a,2024-01-01T00:00:00Z,r\n2,\"b\n\"\"c\",2024-01-01 00:00:00.5+07:00,\n"))
 	f.Add([]byte("\ufeffcase:concept:name;concept:name;time:timestamp;(case)_x\n1;a;2024-01-01;y\n1;b;2023/01/01 10:00;z\n"))
 	f.Add([]byte("sep=|\ncase_id|activity|timestamp\n1|a|\"2024-01-01"))
-	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, text, CSV) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, dir, text, CSV) })
 }
 
 func FuzzOCEL(f *testing.F) {
 	f.Add([]byte(ocelLog))
 	f.Add([]byte(`{"events":[{"id":1,"type":true,"time":null,"attributes":{},"relationships":[[],{"objectId":"o"}]}],"objects":[{"id":"o","type":"t"}]}`))
 	f.Add([]byte(`{"objects":[],"events":[`))
-	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, text, OCEL) })
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, dir, text, OCEL) })
 }
 
 // FuzzTokenizer holds that every document this tokenizer accepts is one to

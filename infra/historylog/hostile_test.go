@@ -171,7 +171,7 @@ func TestErrorsOfTheReaderAndOfTheSinkComeBackAsTheyAre(t *testing.T) {
 		"<log><trace>" + xesEvent + "</trace></log>", "case_id,activity,timestamp\n1,a,2024-01-01\n",
 		`{"objects":[{"id":"o","type":"t"}],"events":[{"id":"e","type":"a","time":"2024-01-01T00:00:00Z","relationships":[{"objectId":"o","qualifier":""}]}]}`,
 	} {
-		if _, err := Read(context.Background(), strings.NewReader(log), Options{TempDir: t.TempDir()}, refusing{err: broken}); !errors.Is(err, broken) {
+		if _, err := Read(context.Background(), strings.NewReader(log), Options{TempDir: t.TempDir()}, refusing{broken}); !errors.Is(err, broken) {
 			t.Errorf("%q: %v", log, err)
 		}
 	}
@@ -186,16 +186,11 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-type refusing struct {
-	nowhere
-	err error
-}
+type refusing struct{ err error }
 
-func (r refusing) Event(*Event) error { return r.err }
-func (r refusing) Case(*Case) error   { return nil }
-func (r refusing) Problem(Problem) error {
-	return nil
-}
+func (r refusing) Event(*Event) error  { return r.err }
+func (refusing) Case(*Case) error      { return nil }
+func (refusing) Problem(Problem) error { return nil }
 
 func TestTemporaryFilesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
