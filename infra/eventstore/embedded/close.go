@@ -23,21 +23,21 @@ func (s *Store) shutDown() error {
 		s.workers.Wait()
 		close(idle)
 	}()
-	if err := s.awaitWriters(idle); err != nil {
-		close(s.stopped)
-		return errors.Join(err, s.lock.Close())
-	}
+	stuck := s.awaitWriters(idle)
 	close(s.stopped)
 	s.access.Lock()
 	defer s.access.Unlock()
 	s.shut = true
-	return errors.Join(s.db.Close(), s.lock.Close())
+	if stuck != nil {
+		return errors.Join(stuck, s.lock.Close())
+	}
+	return errors.Join(s.mark.set(s.next.Load()), s.mark.file.Close(), s.db.Close(), s.lock.Close())
 }
 
 // awaitWriters waits until nothing is in Pebble's hands. On a sick disk it
 // lets go what waits there; only a batch that Pebble is applying at that
-// moment cannot be taken back, and then the engine is left as it is: nothing
-// more is written, and opening again recovers as after a crash.
+// moment cannot be taken back, and then the engine is left as it is, with its
+// lock, until the process ends; opening recovers as after a crash.
 func (s *Store) awaitWriters(idle <-chan struct{}) error {
 	patience := time.NewTimer(closePatience)
 	defer patience.Stop()
@@ -53,7 +53,7 @@ func (s *Store) awaitWriters(idle <-chan struct{}) error {
 	for !s.committer.gate.TryLock() {
 		select {
 		case <-patience.C:
-			return errors.New("close the event store: a write to its disk does not end; opening again recovers")
+			return errors.New("close the event store: a write to its disk does not end; another process can open it when this one is gone")
 		case <-time.After(time.Millisecond):
 		}
 	}

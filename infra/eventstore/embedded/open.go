@@ -78,6 +78,7 @@ type Store struct {
 	workers sync.WaitGroup
 
 	watches watches
+	mark    *watermark
 
 	committer committerState
 }
@@ -131,21 +132,26 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if usageErr == nil && usage.AvailBytes < reserve {
 		s.health.low.Store(true)
 	}
-	if err := s.openEngine(opts, roomFS{FS: fs, health: s.health}, memTable); err != nil {
-		return nil, errors.Join(err, lock.Close())
+	synced := uint64(0)
+	if s.mark, synced, err = openWatermark(fs, s.dir); err != nil {
+		return nil, errors.Join(s.openFailed(err), lock.Close())
+	}
+	if err := s.openEngine(opts, roomFS{FS: fs, health: s.health}, memTable, synced); err != nil {
+		return nil, errors.Join(err, s.mark.file.Close(), lock.Close())
 	}
 	s.health.running.Store(true)
-	s.workers.Add(2)
+	s.workers.Add(3)
 	go s.commit()
 	go s.finish()
-	if usageErr == nil {
-		s.workers.Add(1)
-		go s.watchSpace(fs, reserve)
-	}
+	go s.monitor(func() {
+		if usageErr == nil {
+			s.checkSpace(fs, reserve)
+		}
+	})
 	return s, nil
 }
 
-func (s *Store) openEngine(opts Options, fs vfs.FS, memTable uint64) error {
+func (s *Store) openEngine(opts Options, fs vfs.FS, memTable, synced uint64) error {
 	cache := opts.CacheBytes
 	if cache <= 0 {
 		cache = defaultCacheBytes
@@ -155,7 +161,12 @@ func (s *Store) openEngine(opts Options, fs vfs.FS, memTable uint64) error {
 		return s.openFailed(err)
 	}
 	s.db = db
-	if err := s.recall(); err != nil {
+	err = s.recall()
+	if next := s.next.Load(); err == nil && next < synced {
+		err = corrupt("the log in %s ends at position %d, but everything before %d was synced: what lies between is lost",
+			s.dir, next, synced)
+	}
+	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	return nil
@@ -305,7 +316,8 @@ func corrupt(format string, args ...any) error {
 	return fault.New(eventstore.ErrCorrupt.Kind, eventstore.ErrCorrupt.Code, "a stored record is damaged: "+format, args...)
 }
 
-func (s *Store) watchSpace(fs vfs.FS, reserve uint64) {
+// monitor looks at the disk and notes progress now and then.
+func (s *Store) monitor(checkSpace func()) {
 	defer s.workers.Done()
 	tick := time.NewTicker(spaceCheck)
 	defer tick.Stop()
@@ -315,14 +327,21 @@ func (s *Store) watchSpace(fs vfs.FS, reserve uint64) {
 			return
 		case <-tick.C:
 		}
-		usage, err := fs.GetDiskUsage(s.dir)
-		if err != nil {
-			s.log.Warn("free space of the event store is unknown", "error", err)
-			continue
+		checkSpace()
+		if err := s.mark.set(s.next.Load()); err != nil {
+			s.log.Warn("event store", "error", err)
 		}
-		low := usage.AvailBytes < reserve
-		if s.health.low.Swap(low) != low {
-			s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", reserve)
-		}
+	}
+}
+
+func (s *Store) checkSpace(fs vfs.FS, reserve uint64) {
+	usage, err := fs.GetDiskUsage(s.dir)
+	if err != nil {
+		s.log.Warn("free space of the event store is unknown", "error", err)
+		return
+	}
+	low := usage.AvailBytes < reserve
+	if s.health.low.Swap(low) != low {
+		s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", reserve)
 	}
 }

@@ -62,7 +62,11 @@ func encodeRecord(dst []byte, position uint64, stream string, revision uint64, r
 	n += binary.PutUvarint(dst[n:], uint64(len(p.Data)))
 	n += copy(dst[n:], p.Data)
 	copy(dst[n:], p.Metadata)
-	binary.BigEndian.PutUint32(dst[crcOffset:], recordCRC(position, dst))
+	putCRC(position, dst)
+}
+
+func putCRC(position uint64, record []byte) {
+	binary.BigEndian.PutUint32(record[crcOffset:], recordCRC(position, record))
 }
 
 func recordCRC(position uint64, record []byte) uint32 {
