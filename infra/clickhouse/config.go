@@ -97,8 +97,9 @@ func (c Config) serverOptions() (*clickhouse.Options, error) {
 		// The parser's error may quote the DSN, password and all.
 		return nil, fault.New(fault.Invalid, CodeDSN, "the ClickHouse DSN cannot be read: write clickhouse://user:password@host:port/database, with special characters of the password percent-encoded")
 	}
-	// The driver's own debugging goes to standard output, with the statements.
-	options.Debug = false
+	// Any logger keeps debug=true in a DSN from printing statements to standard
+	// output; this one keeps them out of the logs too, with what they hold.
+	options.Logger = slog.New(slog.DiscardHandler)
 	if options.Compression == nil {
 		options.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	}

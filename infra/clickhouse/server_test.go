@@ -159,7 +159,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 	_, err = Config{DSN: "clickhouse://host/db?secure=true", CAFile: "/nowhere"}.serverOptions()
 	wantFault(t, err, CodeDSN)
 	options, err := Config{DSN: "clickhouse://host/db?secure=true&debug=true"}.serverOptions()
-	if err != nil || options.TLS == nil || options.TLS.MinVersion != tls.VersionTLS12 || options.Debug {
+	if err != nil || options.TLS == nil || options.TLS.MinVersion != tls.VersionTLS12 || options.Logger == nil {
 		t.Errorf("options %+v, %v", options, err)
 	}
 }

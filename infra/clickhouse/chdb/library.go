@@ -137,8 +137,7 @@ func verify(path, platform string) error {
 // library is the C interface of libchdb. Strings go in as pointer and length,
 // so they may hold any byte.
 type library struct {
-	path    string
-	version string
+	path string
 
 	setSignalHandlers func(enabled int32)
 	connect           func(argc int32, argv unsafe.Pointer) unsafe.Pointer
