@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-
-	"dossierledger/domain/fault"
 )
 
 // GroupedCase is one case of a log with all its events, from wherever in the
@@ -18,6 +16,8 @@ type GroupedCase struct {
 	spool  *Spool
 	window *window
 	runs   []entry
+	size   int // of the attributes
+	cut    bool
 	events *sorter // in order of time, where the runs are not
 }
 
@@ -57,7 +57,11 @@ func (s *Spool) Cases(ctx context.Context, visit func(*GroupedCase) error) error
 			return err
 		}
 	}
-	return finish()
+	if err := finish(); err != nil {
+		return err
+	}
+	s.visited = true
+	return nil
 }
 
 // gather ends the writing and sorts the runs by the first appearance of their case.
@@ -151,6 +155,9 @@ func (c *GroupedCase) takeAttributes(run entry) error {
 		return err
 	}
 	for range run[wordCount] {
+		if c.cut {
+			return nil
+		}
 		body, err := r.next()
 		if err != nil {
 			return err
@@ -160,17 +167,11 @@ func (c *GroupedCase) takeAttributes(run entry) error {
 		if c.Line == 0 {
 			c.Line = line
 		}
-		if len(c.Attributes) == 0 {
-			c.Attributes = s.attributes(c.Attributes)
-		} else {
-			c.merge(s.attributes(nil))
-		}
+		further := s.attributes(nil)
 		if s.failed {
 			return errDamaged
 		}
-		if len(c.Attributes) > maxCaseAttributes {
-			return fault.New(ErrTooLarge.Kind, ErrTooLarge.Code, "the case %s has more than %d attributes", clip(c.ID), maxCaseAttributes)
-		}
+		c.merge(further)
 	}
 	return nil
 }
@@ -187,9 +188,14 @@ func (c *GroupedCase) merge(further []Attribute) {
 		if a.Depth == 0 {
 			keep = !known[a.Name]
 		}
-		if keep {
-			c.Attributes = append(c.Attributes, a)
+		if !keep {
+			continue
 		}
+		if c.size += attributeCost + len(a.Name) + len(a.Value); c.size > c.spool.limits.caseBytes {
+			c.cut = true
+			return
+		}
+		c.Attributes = append(c.Attributes, a)
 	}
 }
 
@@ -216,6 +222,11 @@ func (c *GroupedCase) deliver(visit func(*GroupedCase) error) error {
 	}
 	if c.ID == "" {
 		if _, err := c.open(c.runs[0]); err != nil {
+			return err
+		}
+	}
+	if c.cut && !c.spool.visited {
+		if err := c.spool.Problem(Problem{Line: c.Line, Message: fmt.Sprintf("the case %s has attributes of more than %d bytes; those beyond are left out", clip(c.ID), c.spool.limits.caseBytes)}); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ type ocelReader struct {
 
 	types    []string // in the order of their declaration or first object
 	typeOf   map[string]int32
+	idBytes  int                  // of typeOf's keys
 	declared map[[2]string]string // by type and attribute, the attribute's type
 	events   *recordFile
 	objects  *recordFile
@@ -112,12 +113,20 @@ var attributeTypes = map[string]string{
 	"string": "string", "time": "date", "integer": "int", "float": "float", "boolean": "boolean",
 }
 
-// maxTypes bounds the types and their attributes that a log declares.
-const maxTypes = 100_000
+const (
+	// maxTypes bounds the types of objects.
+	maxTypes = 1000
+	// maxDeclared bounds the attributes of types, and maxDeclaredBytes the text of one type.
+	maxDeclared      = 100_000
+	maxDeclaredBytes = 64 << 10
+	// idBytes is the length of an object's id that the limit on objects reckons with.
+	idBytes = 64
+)
 
 func (o *ocelReader) typeDeclaration(ofObjects bool) error {
 	var name string
 	var attributes [][2]string
+	size := 0
 	err := o.members(func(key string) error {
 		switch key {
 		case "name":
@@ -135,9 +144,10 @@ func (o *ocelReader) typeDeclaration(ofObjects bool) error {
 						return o.skip()
 					}
 				})
-				if len(attributes) <= maxTypes {
-					attributes = append(attributes, attribute)
+				if size += attributeCost + len(attribute[0]) + len(attribute[1]); size > maxDeclaredBytes {
+					return tooLarge(o.line(), "a type declares attributes of more than %d bytes", maxDeclaredBytes)
 				}
+				attributes = append(attributes, attribute)
 				return err
 			})
 		default:
@@ -147,13 +157,16 @@ func (o *ocelReader) typeDeclaration(ofObjects bool) error {
 	if err != nil {
 		return err
 	}
+	if len(name) > maxDeclaredBytes {
+		return tooLarge(o.line(), "the name of a type has more than %d bytes", maxDeclaredBytes)
+	}
 	for _, attribute := range attributes {
 		if typ, ok := attributeTypes[attribute[1]]; ok {
 			o.declared[[2]string{name, attribute[0]}] = typ
 		}
 	}
-	if len(o.declared) > maxTypes {
-		return tooLarge(o.line(), "the log declares more than %d attributes", maxTypes)
+	if len(o.declared) > maxDeclared {
+		return tooLarge(o.line(), "the log declares more than %d attributes", maxDeclared)
 	}
 	if ofObjects && name != "" {
 		_, err = o.typeIndex(name)
@@ -165,9 +178,8 @@ func (o *ocelReader) typeIndex(name string) (int32, error) {
 	if i := slices.Index(o.types, name); i >= 0 {
 		return int32(i), nil
 	}
-	const most = 1000
-	if len(o.types) == most {
-		return 0, tooLarge(o.line(), "the log has more than %d types of objects", most)
+	if len(o.types) == maxTypes {
+		return 0, tooLarge(o.line(), "the log has more than %d types of objects", maxTypes)
 	}
 	o.types = append(o.types, name)
 	return int32(len(o.types) - 1), nil
@@ -294,8 +306,9 @@ func (o *ocelReader) readObject() error {
 	if _, known := o.typeOf[it.id]; known {
 		return o.out.note(it.line, fmt.Sprintf("the object %s is left out: another has the same id", clip(it.id)))
 	}
-	if len(o.typeOf) == o.opts.Limits.Objects {
-		return tooLarge(it.line, "the log has more than %d objects", o.opts.Limits.Objects)
+	o.idBytes += len(it.id)
+	if most := o.opts.Limits.Objects; len(o.typeOf) == most || o.idBytes > most*idBytes {
+		return tooLarge(it.line, "the log has more than %d objects, or their ids more than %d bytes on average", most, idBytes)
 	}
 	index, err := o.typeIndex(it.typ)
 	if err != nil {

@@ -3,10 +3,7 @@ package historylog
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"hash/maphash"
-	"os"
-	"path/filepath"
 )
 
 const (
@@ -16,8 +13,9 @@ const (
 	sorterEntries = 1 << 19
 	// maxCaseRuns bounds the stretches of one case that are held in memory.
 	maxCaseRuns = 1 << 16
-	// maxCaseAttributes bounds the attributes of one case, merged from wherever the log has them.
-	maxCaseAttributes = 1 << 16
+	// maxCaseBytes bounds the attributes of one case, merged from wherever the
+	// log has them; further ones are reported and left out.
+	maxCaseBytes = 512 << 10
 )
 
 // Spool takes a log in the order of its file and gives it back case by case.
@@ -30,8 +28,8 @@ const (
 // Memory is bounded by constants, however many events, cases or runs there are;
 // in the file an event takes less room than in the log.
 type Spool struct {
-	dir   string // of its own, removed by Close
-	file  *os.File
+	dir   string
+	file  *temporary
 	out   *bufio.Writer
 	size  int64
 	texts *textTable
@@ -45,12 +43,13 @@ type Spool struct {
 
 	problems     []Problem
 	problemCount int
+	visited      bool // all cases were given once, with their problems
 	failed       error
 	limits       spoolLimits
 }
 
 // spoolLimits are the bounds above, which tests make small.
-type spoolLimits struct{ entries, caseRuns int }
+type spoolLimits struct{ entries, caseRuns, caseBytes int }
 
 // openRun is the run that is being written.
 type openRun struct {
@@ -73,25 +72,22 @@ const (
 	eventRun
 )
 
-// NewSpool makes a spool whose temporary files are in a new directory below
-// dir; empty is the system's directory for them. Close removes them.
+// NewSpool makes a spool that keeps its temporary files in dir; empty is the
+// system's directory for them. Close removes them; so does the end of the
+// process where the system lets an open file have no name.
 func NewSpool(dir string) (*Spool, error) {
-	return newSpool(dir, spoolLimits{entries: sorterEntries, caseRuns: maxCaseRuns})
+	return newSpool(dir, spoolLimits{entries: sorterEntries, caseRuns: maxCaseRuns, caseBytes: maxCaseBytes})
 }
 
 func newSpool(dir string, limits spoolLimits) (*Spool, error) {
-	own, err := os.MkdirTemp(dir, "history-import-*")
+	file, err := newTemporary(dir)
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary directory for the import: %w", err)
-	}
-	file, err := os.OpenFile(filepath.Join(own, "events"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("make a temporary file for the import: %w", err), os.RemoveAll(own))
+		return nil, err
 	}
 	return &Spool{
-		dir: own, file: file, out: bufio.NewWriterSize(file, 1<<20), texts: newTextTable(),
+		dir: dir, file: file, out: bufio.NewWriterSize(file, 1<<20), texts: newTextTable(),
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		runs:  newSorter(own, limits.entries), limits: limits,
+		runs:  newSorter(dir, limits.entries), limits: limits,
 	}, nil
 }
 
@@ -101,7 +97,7 @@ func (s *Spool) Close() error {
 	if s.byCase != nil {
 		gathered = s.byCase.close()
 	}
-	return errors.Join(s.runs.close(), gathered, s.file.Close(), os.RemoveAll(s.dir))
+	return errors.Join(s.runs.close(), gathered, s.file.close())
 }
 
 // Problem implements Sink.
@@ -113,7 +109,8 @@ func (s *Spool) Problem(p Problem) error {
 	return nil
 }
 
-// Problems gives the first problems of the log and the number of all.
+// Problems gives the first problems of the log and the number of all. What is
+// wrong with a case as a whole is among them once Cases has passed it.
 func (s *Spool) Problems() (first []Problem, count int) { return s.problems, s.problemCount }
 
 // Case implements Sink.

@@ -18,7 +18,7 @@ import (
 func TestSpoolGroupsLikeMemory(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		spool, err := newSpool(dir, spoolLimits{entries: rapid.IntRange(1, 20).Draw(t, "entries"), caseRuns: rapid.IntRange(1, 5).Draw(t, "runs")})
+		spool, err := newSpool(dir, spoolLimits{entries: rapid.IntRange(1, 20).Draw(t, "entries"), caseRuns: rapid.IntRange(1, 5).Draw(t, "runs"), caseBytes: maxCaseBytes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,5 +156,35 @@ func TestSpoolKeepsTheFirstProblemsAndCountsAll(t *testing.T) {
 	}
 	if kept, n := spool.Problems(); len(kept) != maxKeptProblems || n != maxKeptProblems+5 || kept[0].Line != 0 {
 		t.Error(len(kept), n)
+	}
+}
+
+func TestSpoolLeavesOutAttributesOfACaseBeyondTheLimit(t *testing.T) {
+	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 10, caseRuns: 10, caseBytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = spool.Close() }()
+	for i := range 100 {
+		if err := spool.Case(&Case{ID: "1", Line: 7, Attributes: []Attribute{{Name: fmt.Sprint("attribute ", i), Value: "a value of some length"}}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := spool.Event(&Event{Case: "1", Activity: "a", Time: time.Unix(0, 0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		err = spool.Cases(t.Context(), func(c *GroupedCase) error {
+			if n := len(c.Attributes); n < 10 || n > 50 || c.Count != 100 {
+				t.Errorf("%d attributes of %d events", n, c.Count)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if problems, n := spool.Problems(); n != 1 || problems[0].Line != 7 {
+		t.Error(problems)
 	}
 }

@@ -21,6 +21,10 @@ const (
 // references resolved and its white space normalised (XML 1.0 §3.3.3).
 type xmlAttribute struct{ name, value []byte }
 
+// tokenizerBuffer leaves room for a whole buffer of the source behind what is
+// unread, which is then filled without a copy between them.
+const tokenizerBuffer = 2 * sourceBuffer
+
 // maxXMLAttributes bounds the attributes of one tag, which are compared with each other.
 const maxXMLAttributes = 256
 
@@ -51,7 +55,7 @@ type xmlTokenizer struct {
 }
 
 func newXMLTokenizer(r io.Reader, limits Limits) *xmlTokenizer {
-	return &xmlTokenizer{r: r, limits: limits, buf: make([]byte, sourceBuffer), line: 1}
+	return &xmlTokenizer{r: r, limits: limits, buf: make([]byte, tokenizerBuffer), line: 1}
 }
 
 // errShort says that the buffer ends before the token does.

@@ -186,7 +186,7 @@ func TestTokenizerRefusesEveryCut(t *testing.T) {
 func TestTokenizerAcrossItsBuffer(t *testing.T) {
 	for shift := range 60 {
 		tag := `<string key="concept:name" value="ế&amp;b"/>`
-		document := "<log>" + strings.Repeat(" ", sourceBuffer-5-shift) + tag + strings.Repeat(" ", sourceBuffer) + "<!--" + strings.Repeat("c", 2*sourceBuffer) + "-->" + tag + "</log>"
+		document := "<log>" + strings.Repeat(" ", tokenizerBuffer-5-shift) + tag + strings.Repeat(" ", tokenizerBuffer) + "<!--" + strings.Repeat("c", 2*tokenizerBuffer) + "-->" + tag + "</log>"
 		got, err := traceOfTokenizer(strings.NewReader(document))
 		one := "<string key=\"concept:name\" value=\"ế&b\">\n</string>\n"
 		if want := "<log>\n" + one + one + "</log>\n"; err != nil || got != want {
