@@ -120,7 +120,9 @@ func (a Agency) allows(wish event.Payload, from time.Time) error {
 	case AliasAdded:
 		return a.allowsAlias(p)
 	case DepartmentOpened:
-		_, open := a.DepartmentAt(p.Department.Slug, from)
+		open := slices.ContainsFunc(a.departments, func(d opened) bool {
+			return d.Slug == p.Department.Slug && (d.to.IsZero() || from.Before(d.to))
+		})
 		switch {
 		case !slugPattern.MatchString(p.Department.Slug) || !slugPattern.MatchString(string(p.Department.Kind)) || !goodText(p.Department.Name):
 			return invalid(a.ID, "department")

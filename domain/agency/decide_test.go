@@ -95,6 +95,7 @@ func TestDecide(t *testing.T) {
 		"a department opens":                  {[]event.Payload{longAn}, opened, true, nil},
 		"opening again is quiet":              {[]event.Payload{longAn, opened}, opened, false, nil},
 		"a slug is open once":                 {[]event.Payload{longAn, opened}, agency.DepartmentOpened{Department: desk, From: day("2019-01-01")}, false, agency.ErrDepartment},
+		"nor does it open before itself":      {[]event.Payload{longAn, opened}, agency.DepartmentOpened{Department: desk, From: day("2015-01-01")}, false, agency.ErrDepartment},
 		"a department has a slug":             {[]event.Payload{longAn}, agency.DepartmentOpened{Department: agency.Department{Slug: "Một cửa", Kind: agency.OneStop, Name: text("x")}, From: day("2019-01-01")}, false, agency.ErrInvalid},
 		"a department closes":                 {[]event.Payload{longAn, opened}, agency.DepartmentClosed{Slug: "one-stop", From: day("2020-01-01")}, true, nil},
 		"what is not open cannot close":       {[]event.Payload{longAn}, agency.DepartmentClosed{Slug: "one-stop", From: day("2020-01-01")}, false, agency.ErrNoSuchDept},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 // and down the tree, by competence and by name. It is safe for concurrent reads.
 type Directory struct {
 	byID     map[string]Agency
+	ids      []string // sorted
 	children map[string][]string
 	aliases  map[string][]claim
 	names    []nameEntry
@@ -50,8 +52,9 @@ func NewDirectory(agencies []Agency) (*Directory, error) {
 			d.children[a.Parent] = append(d.children[a.Parent], a.ID)
 		}
 	}
+	d.ids = slices.Sorted(maps.Keys(d.byID))
 	var errs []error
-	for _, id := range d.IDs() {
+	for _, id := range d.ids {
 		a := d.byID[id]
 		errs = append(errs, d.checkParents(a), d.claim(id, claim{id: id, from: a.From, until: a.To}))
 		for _, alias := range a.aliases {
@@ -100,14 +103,7 @@ func overlap(a, b claim) bool {
 }
 
 // IDs lists every agency, past ones too, in order.
-func (d *Directory) IDs() []string {
-	ids := make([]string, 0, len(d.byID))
-	for id := range d.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+func (d *Directory) IDs() []string { return slices.Clone(d.ids) }
 
 // Get gives an agency by its own id, whether or not it still exists.
 func (d *Directory) Get(id string) (Agency, bool) {
@@ -153,7 +149,7 @@ func (d *Directory) Current(id string, at time.Time) []Agency {
 // Predecessors lists the agencies whose work an agency took over, directly.
 func (d *Directory) Predecessors(id string) []Agency {
 	before := slices.Clone(d.byID[id].Predecessors)
-	for _, other := range d.IDs() {
+	for _, other := range d.ids {
 		if slices.Contains(d.byID[other].Successors, id) && !slices.Contains(before, other) {
 			before = append(before, other)
 		}
@@ -208,7 +204,7 @@ func (d *Directory) Within(id, upper string) bool {
 // centres only receive and are left out.
 func (d *Directory) Competent(tier procedure.Tier, field string, place Place, at time.Time) []Agency {
 	var named, general []Agency
-	for _, id := range d.IDs() {
+	for _, id := range d.ids {
 		a := d.byID[id]
 		if a.Tier != tier || a.Kind == ServiceCentre || !a.ActiveAt(at) || !a.PlaceAt(at).Covers(place) || !a.Handles(field) {
 			continue
@@ -249,7 +245,7 @@ func (d *Directory) CompetentFor(v procedure.Version, place Place, at time.Time)
 // boundaries of communes inside its province.
 func (d *Directory) ServiceCentres(place Place, at time.Time) []Agency {
 	var found []Agency
-	for _, id := range d.IDs() {
+	for _, id := range d.ids {
 		a := d.byID[id]
 		if a.Kind == ServiceCentre && a.ActiveAt(at) && a.PlaceAt(at).Covers(place) {
 			found = append(found, a)

@@ -1,12 +1,15 @@
 package agency_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"dossierledger/domain/agency"
+	"dossierledger/domain/event"
 	"dossierledger/domain/procedure"
+	"pgregory.net/rapid"
 )
 
 func unit(id, name, parent, place, commune string, kind agency.Kind, tier procedure.Tier, from string, fields ...string) agency.Established {
@@ -118,4 +121,46 @@ func TestADirectoryIsRightInItself(t *testing.T) {
 	if d := region(t); !slices.IsSorted(d.IDs()) || len(d.IDs()) != 6 {
 		t.Errorf("ids: %v", d.IDs())
 	}
+}
+
+// In any tree, one is above another exactly where the other is below it, and a
+// merger leads from every past agency to one that lasts.
+func TestTheTreeIsTheSameFromAboveAndBelow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "agencies")
+		var all []agency.Agency
+		for i := range n {
+			e := province(fmt.Sprintf("H%02d", i), fmt.Sprint("Cơ quan ", i), "")
+			if i > 0 && rapid.Bool().Draw(t, "below") {
+				e.Parent = fmt.Sprintf("H%02d", rapid.IntRange(0, i-1).Draw(t, "parent"))
+			}
+			facts := []event.Event{{Payload: e}}
+			if i > 0 && rapid.Bool().Draw(t, "merged") {
+				into := fmt.Sprintf("H%02d", rapid.IntRange(0, i-1).Draw(t, "into"))
+				facts = append(facts, event.Event{Payload: agency.MergedInto{Into: into, Effective: day("2025-07-01"), Basis: "x"}})
+			}
+			a, err := agency.Fold(facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, a)
+		}
+		d, err := agency.NewDirectory(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, upper := range d.IDs() {
+			below := d.Descendants(upper)
+			for _, lower := range d.IDs() {
+				is := slices.ContainsFunc(below, func(a agency.Agency) bool { return a.ID == lower })
+				if is != (lower != upper && d.Within(lower, upper)) {
+					t.Fatalf("%s below %s: %v from above, not so from below", lower, upper, is)
+				}
+			}
+			now := d.Current(upper, day("2026-01-01"))
+			if len(now) != 1 || !now[0].ActiveAt(day("2026-01-01")) {
+				t.Fatalf("the work of %s is done by %v", upper, ids(now))
+			}
+		}
+	})
 }

@@ -92,7 +92,8 @@ type Version struct {
 	Retention  Retention    `json:"retention"`       // how long dossiers are kept
 	Route      string       `json:"route,omitempty"` // where submission happens when not here: a portal's name
 	// Sample names the fields ("code", "fees", "deadlines", …) whose values are
-	// plausible samples and not taken from a published source. Empty in a real catalogue.
+	// plausible samples and not taken from a published source; "*" stands for all
+	// of them. Empty in a real catalogue.
 	Sample []string `json:"sample,omitempty"`
 }
 

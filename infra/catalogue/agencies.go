@@ -54,6 +54,7 @@ func (c *Catalogue) loadAgencies(files fs.FS) error {
 	if c.directory, err = agency.NewDirectory(c.agencies); err != nil {
 		return fmt.Errorf("catalogue.agencies: %w", err)
 	}
+	c.places = placesOf(c.agencies)
 	for _, a := range c.agencies {
 		for _, other := range append(a.Predecessors, a.Successors...) {
 			if _, ok := c.directory.Get(other); !ok {
@@ -119,7 +120,7 @@ func (c *Catalogue) checkDepartments(v procedure.Version) error {
 		return nil
 	}
 	competent := 0
-	for _, place := range c.places() {
+	for _, place := range c.places {
 		for _, a := range c.directory.CompetentFor(v, place, farFuture) {
 			competent++
 			for _, s := range v.Steps {
@@ -135,11 +136,11 @@ func (c *Catalogue) checkDepartments(v procedure.Version) error {
 	return nil
 }
 
-// places lists the places of the agencies that exist today.
-func (c *Catalogue) places() []agency.Place {
+// placesOf lists the places of the agencies that exist today.
+func placesOf(agencies []agency.Agency) []agency.Place {
 	var all []agency.Place
 	seen := map[agency.Place]bool{}
-	for _, a := range c.agencies {
+	for _, a := range agencies {
 		if place := a.PlaceAt(farFuture); a.ActiveAt(farFuture) && !seen[place] {
 			seen[place] = true
 			all = append(all, place)

@@ -36,6 +36,7 @@ type Catalogue struct {
 	agencies   []agency.Agency
 	seeds      []Stream
 	directory  *agency.Directory
+	places     []agency.Place // of agencies that exist today
 	lifeEvents []procedure.LifeEvent
 	fields     []procedure.Field
 	officers   []Officer
