@@ -26,14 +26,15 @@ type EventRow struct {
 	OccurredAt      time.Time `ch:"occurred_at"`
 	RecordedAt      time.Time `ch:"recorded_at"`
 
-	Place           uint32 `ch:"place"`
-	PrevActivity    string `ch:"prev_activity"`
-	PrevResource    string `ch:"prev_resource"`
-	PrevHasResource uint8  `ch:"prev_has_resource"`
-	MicrosSince     int64  `ch:"micros_since"`
-	WorkingSince    int64  `ch:"working_since"` // seconds
-	Occurrence      uint32 `ch:"occurrence"`
-	Version         uint64 `ch:"version"`
+	Place              uint32 `ch:"place"`
+	PrevActivity       string `ch:"prev_activity"`
+	PrevResource       string `ch:"prev_resource"`
+	PrevHasResource    uint8  `ch:"prev_has_resource"`
+	MicrosSince        int64  `ch:"micros_since"`
+	WorkingSince       int64  `ch:"working_since"` // seconds
+	Occurrence         uint32 `ch:"occurrence"`
+	ResourceOccurrence uint32 `ch:"resource_occurrence"`
+	Version            uint64 `ch:"version"`
 }
 
 var eventsTable = newLayout("events", []string{"code", "revision"},
@@ -62,6 +63,7 @@ var eventsTable = newLayout("events", []string{"code", "revision"},
 	whole("micros_since", func(r *EventRow) int64 { return r.MicrosSince }),
 	whole("working_since", func(r *EventRow) int64 { return r.WorkingSince }),
 	whole("occurrence", func(r *EventRow) uint32 { return r.Occurrence }),
+	whole("resource_occurrence", func(r *EventRow) uint32 { return r.ResourceOccurrence }),
 	whole("version", func(r *EventRow) uint64 { return r.Version }),
 )
 

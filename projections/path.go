@@ -10,7 +10,7 @@ import (
 
 // path is the course of a dossier in order of time, as far as it is needed to
 // place one more event at its end. It is small whatever the number of events:
-// only the distinct activities are kept.
+// only the distinct activities and resources are kept.
 type path struct {
 	events      uint32
 	firstAt     time.Time
@@ -18,7 +18,8 @@ type path struct {
 	first, last string // activities
 	resource    string // of the last event
 	hasResource uint8
-	occurrences map[string]uint32
+	occurrences map[string]uint32 // of activities
+	turns       map[string]uint32 // of resources
 	// variant is a hash over the activities so far, rolled on with each event.
 	variant [16]byte
 }
@@ -33,7 +34,7 @@ func (p *path) place(r *EventRow) {
 	r.Place = p.events
 	if p.events == 0 {
 		p.firstAt, p.first = r.OccurredAt, r.Activity
-		p.occurrences = map[string]uint32{}
+		p.occurrences, p.turns = map[string]uint32{}, map[string]uint32{}
 		r.PrevActivity, r.PrevResource, r.PrevHasResource, r.MicrosSince = "", "", 0, 0
 	} else {
 		r.PrevActivity, r.PrevResource, r.PrevHasResource = p.last, p.resource, p.hasResource
@@ -41,6 +42,11 @@ func (p *path) place(r *EventRow) {
 	}
 	p.occurrences[r.Activity]++
 	r.Occurrence = p.occurrences[r.Activity]
+	r.ResourceOccurrence = 0
+	if r.HasResource != 0 {
+		p.turns[r.Resource]++
+		r.ResourceOccurrence = p.turns[r.Resource]
+	}
 	p.events++
 	p.lastAt, p.last, p.resource, p.hasResource = r.OccurredAt, r.Activity, r.Resource, r.HasResource
 	p.roll(r.Activity)

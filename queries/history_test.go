@@ -56,6 +56,7 @@ type eventRow struct {
 	Micros     int64     `ch:"micros_since"`
 	Working    int64     `ch:"working_since"`
 	Occurrence uint32    `ch:"occurrence"`
+	Turn       uint32    `ch:"resource_occurrence"`
 	Version    uint64    `ch:"version"`
 }
 
@@ -109,6 +110,9 @@ func project(histories []history, position uint64) (dossiers []dossierRow, event
 				if h.actions[j].activity == a.activity {
 					row.Occurrence++
 				}
+				if a.known && h.actions[j].known && h.actions[j].resource == a.resource {
+					row.Turn++
+				}
 			}
 			events = append(events, row)
 		}
@@ -145,7 +149,7 @@ func load(t tester, histories []history) {
 	}
 	for i := range staleEvents {
 		e := &staleEvents[i]
-		e.Version, e.Place, e.Previous, e.Giver, e.GiverKnown, e.Known, e.Occurrence = 0, 1, "outdated", "outdated", 1, 1, 2
+		e.Version, e.Place, e.Previous, e.Giver, e.GiverKnown, e.Known, e.Occurrence, e.Turn = 0, 1, "outdated", "outdated", 1, 1, 2, 1
 	}
 	insert(t, "dossiers", staleDossiers)
 	insert(t, "events", staleEvents)

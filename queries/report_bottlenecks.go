@@ -1,6 +1,9 @@
 package queries
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Kinds of what dossiers wait in.
 const (
@@ -36,24 +39,25 @@ func (r *Reports) Bottlenecks(ctx context.Context, filter Filter, opts Options) 
 	if err != nil {
 		return nil, err
 	}
-	agency := "''"
+	agency, groups := "''", "step"
 	if opts.ByAgency {
-		agency = "agency"
+		// Pairs are told apart by hashes, as in DirectlyFollows.
+		agency, groups = "any(rows.agency)", "sipHash128(step), sipHash128(rows.agency)"
+	}
+	waits := func(kind, step, seconds, others, table, chosen string) string {
+		return `
+    SELECT '` + kind + `' AS kind, any(rows.` + step + `) AS step, ` + agency + ` AS agency, count() AS n,
+           toFloat64(` + opts.percentile() + `(0.5)(` + seconds + `)) AS median_s,
+           toFloat64(` + opts.percentile() + `(0.9)(` + seconds + `)) AS p90_s,
+           toFloat64(sum(` + seconds + `)) AS total_s, toFloat64(` + others + `) AS others_s
+    FROM ` + table + ` AS rows FINAL` + chosen + `
+    GROUP BY ` + strings.ReplaceAll(groups, "step", "rows."+step)
 	}
 	return list[Bottleneck](ctx, r, "bottlenecks", `
-SELECT kind, step, holder AS agency, count() AS n,
-       toFloat64(`+opts.percentile()+`(0.5)(seconds)) AS median_s,
-       toFloat64(`+opts.percentile()+`(0.9)(seconds)) AS p90_s,
-       toFloat64(sum(seconds)) AS total_s,
-       toFloat64(sum(others)) AS others_s,
+SELECT kind, step, agency, n, median_s, p90_s, total_s, others_s,
        total_s / greatest(sum(total_s) OVER (), 1) AS share
-FROM (
-    SELECT '`+WaitStep+`' AS kind, step, `+agency+` AS holder, working_seconds AS seconds, waiting_seconds AS others
-    FROM steps FINAL`+s.rows()+`
-    UNION ALL
-    SELECT '`+WaitActivity+`' AS kind, activity AS step, `+agency+` AS holder, working_since AS seconds, toInt64(0) AS others
-    FROM events FINAL`+s.rows("place > 0", "source != ''")+`
+FROM (`+waits(WaitStep, "step", "working_seconds", "sum(waiting_seconds)", "steps", s.rows())+`
+    UNION ALL`+waits(WaitActivity, "activity", "working_since", "0", "events", s.rows("place > 0", "source != ''"))+`
 )
-GROUP BY kind, step, holder
-ORDER BY total_s DESC, kind, step, holder`, s, opts)
+ORDER BY total_s DESC, kind, step, agency`, s, opts)
 }

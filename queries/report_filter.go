@@ -46,7 +46,8 @@ const (
 	reception  = "received_at"
 )
 
-// scope resolves the filter. windowOn is the column that From and To bound.
+// scope resolves the filter. windowOn is the column that From and To bound. A
+// dossier of which no action is known, only that it exists, is no case.
 func (r *Reports) scope(ctx context.Context, f Filter, windowOn string) (scope, error) {
 	var s scope
 	if f.From != nil && f.To != nil && !f.From.Before(*f.To) {
@@ -86,7 +87,7 @@ func (s *scope) add(condition, name string, value any) {
 
 // dossiers gives the WHERE clause over the dossiers, with further conditions.
 func (s scope) dossiers(further ...string) string {
-	return where(append(slices.Clone(s.conditions), further...))
+	return where(append(append(slices.Clone(s.conditions), "events > 0"), further...))
 }
 
 // rows gives the WHERE clause over a table of which several rows belong to a
@@ -94,7 +95,7 @@ func (s scope) dossiers(further ...string) string {
 // rows say, because procedure and agency can change during its life.
 func (s scope) rows(further ...string) string {
 	if len(s.conditions) > 0 {
-		further = append(slices.Clone(further), "code IN (SELECT code FROM dossiers FINAL"+s.dossiers()+")")
+		further = append(slices.Clone(further), "code IN (SELECT code FROM dossiers FINAL"+where(s.conditions)+")")
 	}
 	return where(further)
 }

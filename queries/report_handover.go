@@ -19,9 +19,10 @@ func (r *Reports) Handover(ctx context.Context, filter Filter, opts Options) ([]
 	if err != nil {
 		return nil, err
 	}
+	// Pairs are told apart by hashes, as in DirectlyFollows.
 	return list[HandoverCount](ctx, r, "handover", `
-SELECT prev_resource AS giver, resource AS taker, count() AS n
+SELECT any(prev_resource) AS giver, any(resource) AS taker, count() AS n
 FROM events FINAL`+s.rows("place > 0", "has_resource", "prev_has_resource")+`
-GROUP BY giver, taker
+GROUP BY sipHash128(prev_resource), sipHash128(resource)
 ORDER BY n DESC, giver, taker`, s, opts)
 }

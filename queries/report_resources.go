@@ -16,8 +16,9 @@ func (r *Reports) Resources(ctx context.Context, filter Filter, opts Options) ([
 	if err != nil {
 		return nil, err
 	}
+	// A case has one first event of each of its resources.
 	return list[ResourceLoad](ctx, r, "resources", `
-SELECT resource, count() AS n, uniqExact(code) AS cases
+SELECT resource, count() AS n, countIf(resource_occurrence = 1) AS cases
 FROM events FINAL`+s.rows("has_resource")+`
 GROUP BY resource
 ORDER BY n DESC, resource`, s, opts)

@@ -23,16 +23,17 @@ func (r *Reports) Summary(ctx context.Context, filter Filter, _ Options) (Summar
 	}
 	type row struct {
 		Cases      uint64     `ch:"cases"`
-		Events     uint64     `ch:"events"`
+		Events     uint64     `ch:"actions"`
 		Activities uint64     `ch:"activities"`
 		First      *time.Time `ch:"first"`
 		Last       *time.Time `ch:"last"`
 	}
 	// Without FINAL the events are read as they lie: another version of an
 	// event's row has the same activity, so the set of activities is the same.
+	// DISTINCT looks at the dictionary of names, uniqExact at every row.
 	rows, err := read[row](ctx, r.db, "summary", `
-SELECT count() AS cases, sum(events) AS events, minOrNull(first_at) AS first, maxOrNull(last_at) AS last,
-       (SELECT uniqExact(activity) FROM events`+s.rows()+`) AS activities
+SELECT count() AS cases, sum(events) AS actions, minOrNull(first_at) AS first, maxOrNull(last_at) AS last,
+       (SELECT count() FROM (SELECT DISTINCT activity FROM events`+s.rows()+`)) AS activities
 FROM dossiers FINAL`+s.dossiers(), s.args)
 	if err != nil {
 		return Summary{}, err

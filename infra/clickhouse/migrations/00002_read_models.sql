@@ -105,6 +105,7 @@ CREATE TABLE IF NOT EXISTS events {{on_cluster}} (
     micros_since        Int64                   COMMENT 'calendar time since the event before it',
     working_since       Int64                   COMMENT 'working seconds since the event before it',
     occurrence          UInt32                  COMMENT '1 for the first time that the activity occurs in the dossier',
+    resource_occurrence UInt32                  COMMENT '1 for the first time that the resource acts in the dossier; 0 without resource',
     version             UInt64                  COMMENT 'position of the event that last changed this row'
 ) ENGINE = {{engine "ReplacingMergeTree" "version"}}
 ORDER BY (code, revision)
