@@ -50,8 +50,9 @@ func readCSV(src *source, opts Options, times *timeParser, out *reporter) error 
 		}
 	}
 	times.hint = `; if the day or month comes first, say so in a map's time_format, such as "dd/MM/yyyy HH:mm:ss"`
+	ending := &lineEnding{r: src}
 	c := &csvReader{
-		in: csv.NewReader(bufio.NewReaderSize(src, sourceBuffer)), src: src, out: out, times: times,
+		in: csv.NewReader(bufio.NewReaderSize(ending, sourceBuffer)), src: src, out: out, times: times,
 		limit: opts.Limits.EventBytes, texts: newInterner(),
 	}
 	c.in.Comma = delimiter
@@ -97,7 +98,7 @@ func readCSV(src *source, opts Options, times *timeParser, out *reporter) error 
 			return c.refusal(err, lineOffset)
 		}
 		first, last := broken.StartLine+lineOffset, broken.Line+lineOffset
-		if _, err := src.in.Peek(1); err == io.EOF && c.in.InputOffset() == src.read && errors.Is(broken.Err, csv.ErrQuote) {
+		if _, err := src.in.Peek(1); err == io.EOF && c.in.InputOffset() == ending.read && errors.Is(broken.Err, csv.ErrQuote) && broken.Column >= ending.lastLine() {
 			return malformed(first, "the log is truncated: a quotation mark that opens in this row is not closed")
 		}
 		message := fmt.Sprintf("the row is left out: %v in column %d", broken.Err, broken.Column)
@@ -108,6 +109,36 @@ func readCSV(src *source, opts Options, times *timeParser, out *reporter) error 
 			return err
 		}
 	}
+}
+
+// lineEnding knows how long the last line is, so that a quotation mark that is
+// never closed, which is missed at the very end, can be told from one too many
+// within the last line.
+type lineEnding struct {
+	r                  io.Reader
+	read               int64
+	lineStart, earlier int64 // of the line in progress and of the one before it
+}
+
+func (l *lineEnding) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '\n'); i >= 0 {
+		l.earlier = l.lineStart
+		if j := bytes.LastIndexByte(p[:i], '\n'); j >= 0 {
+			l.earlier = l.read + int64(j) + 1
+		}
+		l.lineStart = l.read + int64(i) + 1
+	}
+	l.read += int64(n)
+	return n, err
+}
+
+// lastLine is the length of the last line without its break, once all is read.
+func (l *lineEnding) lastLine() int {
+	if l.lineStart == l.read {
+		return int(l.read - 1 - l.earlier)
+	}
+	return int(l.read - l.lineStart)
 }
 
 // refusal names the line of an error that ends the reading.

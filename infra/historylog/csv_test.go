@@ -74,6 +74,26 @@ func TestCSVBrokenRowsAreReportedAndTheRestGoesOn(t *testing.T) {
 	got.problemAt(t, 11, `quoted`)
 }
 
+// A quotation mark too many in the last row breaks that row; one that is never
+// closed breaks the log.
+func TestCSVQuotesInTheLastRow(t *testing.T) {
+	const rows = "case_id,activity,timestamp\n1,a,2024-01-01\n"
+	for _, end := range []string{"", "\n", "\r\n"} {
+		for _, row := range []string{`2,"b"c,2024-01-01`, `2,"b" ,2024-01-01`, `2,b,"2024-01-01"x`, "2,\"b\nb\"c,2024-01-01"} {
+			got, summary := read(t, rows+row+end, Options{})
+			if len(got.events) != 1 || summary.Skipped != 1 {
+				t.Errorf("%q, %q: %+v", row, end, got)
+			}
+		}
+		for _, row := range []string{`2,"b`, `2,b,"`, `2,b,"2024-01-01`, `2,b,"2024-01-01""`, "2,\"b\nb", "2,\"b\n"} {
+			_, err := Read(t.Context(), strings.NewReader(rows+row+end), Options{}, new(nowhere))
+			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "line 3") {
+				t.Errorf("%q, %q: %v", row, end, err)
+			}
+		}
+	}
+}
+
 func TestCSVAttributesOfTheCase(t *testing.T) {
 	got, _ := read(t, "case_id,activity,timestamp,case:channel,(case)_Amount,role\n1,a,2024-01-01,post,5,r\n2,a,2024-01-01,,,\n1,b,2024-01-02,post,5,\n", Options{})
 	want := []Case{{ID: "1", Line: 2, Attributes: []Attribute{{Name: "channel", Type: "string", Value: "post"}, {Name: "Amount", Type: "string", Value: "5"}}}}
