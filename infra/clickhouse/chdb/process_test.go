@@ -266,3 +266,11 @@ func TestAProcessHasOneEngine(t *testing.T) {
 		}
 	}
 }
+
+func TestAcknowledgedMeansSynced(t *testing.T) {
+	_, conn := open(t, t.TempDir(), chdb.Options{})
+	const unsynced = "SELECT count() FROM system.merge_tree_settings WHERE name IN ('fsync_after_insert', 'fsync_part_directory') AND value != '1'"
+	if n := scalar[uint64](t, conn, unsynced); n != 0 {
+		t.Errorf("%d settings leave inserts to the system's cache", n)
+	}
+}

@@ -29,9 +29,12 @@ func keepingSignalHandlers(f func() error) error {
 	signalTable.Lock()
 	defer signalTable.Unlock()
 	before := signalHandlers()
+	// Go has one handler for all signals. Where it stands now and did not
+	// before, another goroutine has asked for that signal in the meantime.
+	own := before[syscall.SIGSEGV-1].handler
 	err := f()
 	for i, now := range signalHandlers() {
-		if now.handler == before[i].handler && now.flags == before[i].flags {
+		if now.handler == before[i].handler && now.flags == before[i].flags || now.handler == own {
 			continue
 		}
 		if e := setDisposition(i+1, &before[i]); e != 0 && err == nil {
