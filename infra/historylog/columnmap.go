@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // a zone named in a map is known on every machine
+	"unicode/utf8"
 
 	"dossierledger/domain/fault"
 )
@@ -71,8 +72,8 @@ func ReadColumnMap(r io.Reader) (*ColumnMap, error) {
 	if decoder.More() {
 		return nil, refuse(ErrBadMap, 0, "the column map is more than one JSON document")
 	}
-	m.normalise()
-	if len([]rune(m.Delimiter)) > 1 || m.Delimiter != "" && strings.ContainsAny(m.Delimiter, "\"\r\n\uFFFD") {
+	m = m.normalised()
+	if r, size := utf8.DecodeRuneInString(m.Delimiter); m.Delimiter != "" && (size < len(m.Delimiter) || !canDelimit(r)) {
 		return nil, refuse(ErrBadMap, 0, "the delimiter %s is not one character that can separate columns", clip(m.Delimiter))
 	}
 	if _, err := m.timeParser(nil); err != nil {
@@ -81,16 +82,19 @@ func ReadColumnMap(r io.Reader) (*ColumnMap, error) {
 	return m, nil
 }
 
-// normalise brings names to the form that names from logs have.
-func (m *ColumnMap) normalise() {
-	for _, name := range []*string{&m.Case, &m.Activity, &m.Timestamp, &m.Resource, &m.Lifecycle, &m.CaseType} {
+// normalised brings names to the form that names from logs have.
+func (m *ColumnMap) normalised() *ColumnMap {
+	n := *m
+	for _, name := range []*string{&n.Case, &n.Activity, &n.Timestamp, &n.Resource, &n.Lifecycle, &n.CaseType} {
 		*name = composed(*name)
 	}
-	for _, names := range [][]string{m.CaseAttributes, m.Ignore} {
+	n.CaseAttributes, n.Ignore = slices.Clone(m.CaseAttributes), slices.Clone(m.Ignore)
+	for _, names := range [][]string{n.CaseAttributes, n.Ignore} {
 		for i := range names {
 			names[i] = composed(names[i])
 		}
 	}
+	return &n
 }
 
 func (m *ColumnMap) timeParser(location *time.Location) (*timeParser, error) {

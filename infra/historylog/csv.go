@@ -162,12 +162,15 @@ func findDelimiter(src *source, m *ColumnMap) (delimiter rune, skip int, err err
 	}
 	if bytes.HasPrefix(head, []byte("sep=")) && len(head) > 5 {
 		r, size := utf8.DecodeRune(head[4:])
-		if rest := head[4+size:]; bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n")) {
+		if rest := head[4+size:]; canDelimit(r) && (bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n"))) {
 			return r, 4 + size + bytes.IndexByte(rest, '\n') + 1, nil
 		}
 	}
 	if m.Delimiter != "" {
-		r, _ := utf8.DecodeRuneInString(m.Delimiter)
+		r, size := utf8.DecodeRuneInString(m.Delimiter)
+		if size < len(m.Delimiter) || !canDelimit(r) {
+			return 0, 0, refuse(ErrBadMap, 0, "the delimiter %s is not one character that can separate columns", clip(m.Delimiter))
+		}
 		return r, 0, nil
 	}
 	var counts [256]int
@@ -189,6 +192,11 @@ func findDelimiter(src *source, m *ColumnMap) (delimiter rune, skip int, err err
 		}
 	}
 	return delimiter, 0, nil
+}
+
+// canDelimit holds for the characters that may separate columns.
+func canDelimit(r rune) bool {
+	return r != 0 && r != '"' && r != '\r' && r != '\n' && r != utf8.RuneError && utf8.ValidRune(r)
 }
 
 func (c *csvReader) columns(header []string, m *ColumnMap) error {

@@ -55,6 +55,7 @@ func FuzzXES(f *testing.F) {
 func FuzzCSV(f *testing.F) {
 	f.Add([]byte("case_id,activity,timestamp,resource\n1,a,2024-01-01T00:00:00Z,r\n2,\"b\n\"\"c\",2024-01-01 00:00:00.5+07:00,\n"))
 	f.Add([]byte("\ufeffcase:concept:name;concept:name;time:timestamp;(case)_x\n1;a;2024-01-01;y\n1;b;2023/01/01 10:00;z\n"))
+	f.Add([]byte("sep=\"\n0"))
 	f.Add([]byte("sep=|\ncase_id|activity|timestamp\n1|a|\"2024-01-01"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) { fuzzRead(t, dir, text, CSV) })

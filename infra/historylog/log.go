@@ -142,6 +142,7 @@ func Read(ctx context.Context, r io.Reader, opts Options, sink Sink) (Summary, e
 	if opts.Map == nil {
 		opts.Map = &ColumnMap{}
 	}
+	opts.Map = opts.Map.normalised()
 	times, err := opts.Map.timeParser(opts.Location)
 	if err != nil {
 		return Summary{}, err
