@@ -107,6 +107,12 @@ func Decide(s State, c Command, f Facts) ([]event.Payload, error) {
 	if s.Exists() && !isSubmit && !s.livesUnder(f) {
 		return nil, ErrWrongVersion.Lacking(fmt.Sprintf("%s version %d", s.Procedure, s.ProcedureVersion))
 	}
+	same := r.again(s, c, f)
+	if same && f.Actor == s.lastBy {
+		// An action can take the dossier out of the actor's hands; whoever did
+		// the last thing may repeat it all the same.
+		return nil, nil
+	}
 	if !May(f.Actor, s, c) {
 		var parts []string
 		for _, p := range authority[c.CommandName()] {
@@ -114,7 +120,7 @@ func Decide(s State, c Command, f Facts) ([]event.Payload, error) {
 		}
 		return nil, ErrForbidden.Lacking(parts...)
 	}
-	if r.again(s, c, f) {
+	if same {
 		return nil, nil
 	}
 	if f.Now.Before(s.UpdatedAt) {

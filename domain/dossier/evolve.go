@@ -22,6 +22,7 @@ func Evolve(s State, e event.Event) State {
 		s.UpdatedAt = at
 	}
 	by := e.Metadata.Actor
+	s.lastBy = by
 	switch p := e.Payload.(type) {
 	case Submitted:
 		return s.submitted(p, at, by)

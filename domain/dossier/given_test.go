@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"testing"
 	"time"
 
 	"dossierledger/domain/dossier"
@@ -27,10 +26,16 @@ type act struct {
 	cmd   dossier.Command
 }
 
+// failer is what a scene needs of a test, plain or of a property.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 func does(at time.Time, actor event.Actor, cmd dossier.Command) act { return act{at, actor, cmd} }
 
 type scene struct {
-	t         testing.TB
+	t         failer
 	procedure *procedure.Version
 	calendar  dossier.Calendar
 	events    []event.Event
@@ -40,7 +45,7 @@ type scene struct {
 	now       time.Time
 }
 
-func given(t testing.TB, v *procedure.Version, acts ...act) *scene {
+func given(t failer, v *procedure.Version, acts ...act) *scene {
 	t.Helper()
 	s := &scene{t: t, procedure: v, calendar: standard}
 	return s.and(acts...)

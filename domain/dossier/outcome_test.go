@@ -21,7 +21,8 @@ func TestSignature(t *testing.T) {
 	given(t, licence(), appraising()...).when(now, specialist, draft).refused(dossier.ErrNotReady, "appraisal")
 	given(t, licence(), drafted()...).when(now, leader, draft).quiet() // the leader's department holds it now
 	given(t, licence(), drafted()...).when(now, leader, dossier.SubmitForSignature{Hash: hash("other")}).refused(dossier.ErrAtSignature)
-	given(t, licence(), drafted()...).when(now, specialist, draft).refused(dossier.ErrForbidden)
+	given(t, licence(), drafted()...).when(now, specialist, draft).quiet() // and so may who did it last
+	given(t, licence(), drafted()...).when(now, colleague, draft).refused(dossier.ErrForbidden)
 	plain := licence(func(v *procedure.Version) { v.Steps = v.Steps[:1] })
 	given(t, plain, assigned()...).when(now, specialist, draft).thenTypes("submitted-for-signature")
 

@@ -88,6 +88,8 @@ type State struct {
 	Corrections []Correction `json:"corrections,omitempty"`
 	Sync        []Sync       `json:"sync,omitempty"`
 
+	// lastBy is who made the last event.
+	lastBy event.Actor
 	// roundFrom is the first visit since the dossier was last reopened.
 	roundFrom int
 	// trail is the list of event ids, newest first. It is shared between states
