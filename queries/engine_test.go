@@ -3,6 +3,7 @@ package queries_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -30,7 +31,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx := context.Background()
-	db, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir})
+	db, err = clickhouse.Open(ctx, clickhouse.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if fault.CodeOf(err) == chdb.CodePlatform {
 		fmt.Fprintln(os.Stderr, "skipping the tests of queries on the real engine:", err)
 		return 0, nil

@@ -216,6 +216,17 @@ func TestFiltersChooseWholeCases(t *testing.T) {
 	}
 }
 
+func TestADossierWithoutActionsIsNoCase(t *testing.T) {
+	empty(t)
+	histories := []history{{code: "1", actions: []action{{activity: "a", at: day}, {activity: "b", at: day}}}}
+	load(t, histories)
+	// Of a case whose description was taken over and whose events are yet to come.
+	insert(t, "dossiers", []dossierRow{{Code: "2", FirstAt: day.AddDate(-1, 0, 0), LastAt: day.AddDate(-1, 0, 0), Variant: strings.Repeat("-", 16), Version: 9}})
+	if differences := compare(t, queries.Filter{}, expect(histories)); len(differences) > 0 {
+		t.Errorf("%s", strings.Join(differences, "\n"))
+	}
+}
+
 func TestAnEmptyLedgerHasReports(t *testing.T) {
 	empty(t)
 	reports := queries.NewReports(db)

@@ -152,7 +152,7 @@ FROM (
     SELECT *, if(`+overdue+`, 0, 1)::UInt8 AS urgency,
            ifNull(toUnixTimestamp64Micro(due_at), 9223372036854775807) AS due_us
     FROM dossiers FINAL`+filter.chosen(&s)+`
-)`+s.dossiers()+`
+)`+where(s.conditions)+`
 ORDER BY urgency, due_us, code
 LIMIT {row_limit:UInt64}`, append(s.args, clickhouse.Named("now_us", start.Now), clickhouse.Named("row_limit", limit+1)))
 	if err != nil {
@@ -196,7 +196,7 @@ func (f WorklistFilter) chosen(s *scope) string {
 		inner.conditions = append(inner.conditions, overdue)
 	}
 	s.args = append(s.args, inner.args...)
-	return inner.dossiers()
+	return where(inner.conditions)
 }
 
 func (r worklistRow) item() WorklistItem {
