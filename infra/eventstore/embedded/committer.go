@@ -28,7 +28,9 @@ type committerState struct {
 	nextStream   uint64
 	lastRecorded int64
 	heads        *headCache
-	key          []byte
+	// added holds the ids that were added since opening.
+	added *idFilter
+	key   []byte
 	// gate is held while Pebble has a batch in hand and must not be closed;
 	// sealed is set when nothing may be handed to it any more.
 	gate   sync.Mutex
@@ -173,6 +175,9 @@ func (s *Store) whereIs(g *group, id uuid.UUID) (place, bool, error) {
 	if at, ok := g.ids[id]; ok {
 		return at, true, nil
 	}
+	if stored := s.stored.Load(); stored != nil && !stored.mayHave(id) && !s.committer.added.mayHave(id) {
+		return place{}, false, nil
+	}
 	if g.lookup == nil {
 		it, err := s.db.NewIter(&pebble.IterOptions{
 			LowerBound: []byte{familyID}, UpperBound: []byte{familyID + 1}, UseL6Filters: true,
@@ -305,6 +310,7 @@ func (s *Store) addEvent(g *group, req *request, p *eventstore.Proposed, revisio
 	if err := g.batch.Set(key, binary.AppendUvarint(value[:0], position), nil); err != nil {
 		return err
 	}
+	s.committer.added.add(p.ID)
 	g.ids[p.ID] = place{stream: req.stream, revision: revision, position: position}
 	return nil
 }

@@ -29,8 +29,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock for RecordedAt; nil is time.Now.
 	Now func() time.Time
-	// CacheBytes bounds the cache of uncompressed blocks; 0 is 128 MiB. What Pebble
-	// holds in memory tables (up to 64 MiB) counts towards it.
+	// CacheBytes bounds the cache of uncompressed blocks; 0 is 64 MiB. Tables in
+	// memory (up to 64 MiB while writes outrun the disk) come on top.
 	CacheBytes int64
 }
 
@@ -38,7 +38,7 @@ type Options struct {
 const formatVersion = 1
 
 const (
-	defaultCacheBytes = 128 << 20
+	defaultCacheBytes = 64 << 20
 	memTableBytesMax  = 16 << 20
 	memTableBytesMin  = 1 << 20
 	// spaceCheck is how often free space is looked at.
@@ -81,6 +81,8 @@ type Store struct {
 	mark    *watermark
 
 	committer committerState
+	// stored holds the ids that were there at opening, when it has been read.
+	stored atomic.Pointer[idFilter]
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -140,7 +142,8 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, errors.Join(err, s.mark.file.Close(), lock.Close())
 	}
 	s.health.running.Store(true)
-	s.workers.Add(3)
+	s.workers.Add(4)
+	go s.loadIDs()
 	go s.commit()
 	go s.finish()
 	go s.monitor(func() {
@@ -178,10 +181,10 @@ func (s *Store) engineOptions(fs vfs.FS, cache int64, memTable uint64) *pebble.O
 		FS:                          fs,
 		Lock:                        s.lock,
 		Logger:                      logger,
-		CacheSize:                   cache,
+		CacheSize:                   cache + 2*int64(memTable), // Pebble takes memory tables out of the cache.
 		MemTableSize:                memTable,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               256 << 20,
 		MaxOpenFiles:                1000,
@@ -242,6 +245,7 @@ func (s *Store) recall() error {
 		s.committer.nextStream = get40(key[1:]) + 1
 	}
 	s.committer.heads = newHeadCache(headCacheSize)
+	s.committer.added = newIDFilter()
 	s.next.Store(s.committer.nextPosition)
 	return nil
 }
