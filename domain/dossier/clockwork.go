@@ -74,7 +74,7 @@ func (w *clockwork) moved(due, from time.Time) (time.Time, error) {
 		return due, nil
 	}
 	if w.unit == worktime.CalendarDays {
-		return cal.Received(due.Add(now.Sub(from))), nil
+		return intoWorkingTime(cal, due.Add(now.Sub(from)))
 	}
 	stood := between(cal, from, now)
 	if stood == 0 {
@@ -85,6 +85,20 @@ func (w *clockwork) moved(due, from time.Time) (time.Time, error) {
 		return time.Time{}, uncomputed("the appointment date", due, err)
 	}
 	return moved, nil
+}
+
+// intoWorkingTime moves an appointment that fell on a time off to the next
+// opening (Bộ luật Dân sự 2015, art. 148(5)); closing time is no time off.
+func intoWorkingTime(cal Calendar, at time.Time) (time.Time, error) {
+	const instant = time.Nanosecond
+	if cal.Between(at.Add(-instant), at) > 0 {
+		return at, nil
+	}
+	opened, err := cal.Add(at, instant)
+	if err != nil {
+		return time.Time{}, uncomputed("the appointment date", at, err)
+	}
+	return opened.Add(-instant), nil
 }
 
 func (w *clockwork) extend(cause string, due time.Time) {

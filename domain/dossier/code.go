@@ -3,6 +3,8 @@ package dossier
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,13 +47,9 @@ var codeFormats = map[string]string{
 	"social-insurance": "{number:5}/{date:2006}/{agency}",
 }
 
-// CodeFormats lists the names of the formats.
+// CodeFormats lists the names of the formats, sorted.
 func CodeFormats() []string {
-	names := make([]string, 0, len(codeFormats))
-	for name := range codeFormats {
-		names = append(names, name)
-	}
-	return sorted(names)
+	return slices.Sorted(maps.Keys(codeFormats))
 }
 
 // FormatCode makes the code of the number-th dossier (from 1) of an agency on a

@@ -96,6 +96,7 @@ func Decide(s State, c Command, f Facts) ([]event.Payload, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q: %w", c.CommandName(), ErrUnknownCommand)
 	}
+	c = tidy(c)
 	_, isSubmit := c.(Submit)
 	if !isSubmit && !s.Exists() {
 		return nil, ErrNotFound

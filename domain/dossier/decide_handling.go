@@ -136,7 +136,7 @@ func completeStep(s State, c CompleteStep, _ Facts) ([]event.Payload, error) {
 	if current := s.CurrentStep(); current != c.Step {
 		return nil, ErrStepNotOpen.Lacking(c.Step)
 	}
-	return one(StepCompleted{Step: c.Step}, nil)
+	return one(StepCompleted(c), nil)
 }
 
 func returnStep(s State, c ReturnStep, f Facts) ([]event.Payload, error) {

@@ -300,5 +300,5 @@ func reportSync(_ State, c ReportSync, _ Facts) ([]event.Payload, error) {
 	in.check(c.Status == 0 || c.Status.Valid(), "status")
 	in.line("reference", c.Reference, MaxIdentifier)
 	in.optionalIdentifier("error", c.Error)
-	return one(SyncReported{Portal: c.Portal, State: c.State, Status: c.Status, Reference: c.Reference, Error: c.Error}, in.err())
+	return one(SyncReported(c), in.err())
 }

@@ -1,7 +1,6 @@
 package dossier
 
 import (
-	"slices"
 	"time"
 
 	"dossierledger/domain/event"
@@ -20,9 +19,4 @@ type Facts struct {
 	Procedure *procedure.Version
 	// Calendar is the working time of the competent agency as known now.
 	Calendar Calendar
-}
-
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return names
 }

@@ -2,10 +2,12 @@ package dossier_test
 
 import (
 	"testing"
+	"time"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/procedure"
+	"dossierledger/domain/worktime"
 )
 
 func TestAssign(t *testing.T) {
@@ -198,4 +200,22 @@ func TestExtendDeadline(t *testing.T) {
 	given(t, licence(func(v *procedure.Version) { v.Deadlines = nil }), appraising()...).when(now, leader, extend).refused(dossier.ErrNoDeadline)
 	given(t, licence(), appraising()...).when(now, desk, extend).refused(dossier.ErrForbidden)
 	given(t, licence(), issued()...).when(now, leader, extend).refused(dossier.ErrEnded)
+}
+
+func TestCalendarDaysStandForCalendarTime(t *testing.T) {
+	v := licence(func(v *procedure.Version) { v.Deadlines[""] = worktime.Term{Amount: 10, Unit: worktime.CalendarDays} })
+	for _, c := range []struct{ asked, answered, due time.Time }{
+		{on(13, "09:00"), on(15, "09:00"), on(26, "07:30")}, // two days on is Saturday the 24th
+		{on(13, "09:00"), on(16, "07:30"), on(26, "07:30")}, // a Sunday's morning
+		{on(13, "09:00"), on(13, "16:00"), on(22, "16:00")},
+		{on(13, "09:00"), on(13, "17:00"), on(22, "17:00")}, // closing time is no time off
+		{on(13, "09:00"), on(13, "11:30"), on(22, "11:30")},
+		{on(13, "09:00"), on(13, "12:00"), on(22, "13:00")},
+	} {
+		s := given(t, v, append(assigned(), does(c.asked, specialist, request("BS", "photo")))...)
+		s.and(does(c.answered, applicant, dossier.ProvideSupplement{Documents: []dossier.AttachDocument{paper("photo")}}))
+		if got := s.state.Clock.Due; !got.Equal(c.due) {
+			t.Errorf("asked %v, answered %v: due %v, want %v", c.asked, c.answered, got.In(dossier.ICT), c.due.In(dossier.ICT))
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"reflect"
 	"strings"
 	"time"
 	"unicode"
@@ -56,7 +57,7 @@ func (in *input) optionalIdentifier(field, value string) {
 
 // number checks the number of a paper: printable, spaces allowed inside.
 func (in *input) number(field, value string) {
-	if strings.TrimSpace(value) == "" {
+	if value == "" {
 		in.missing = append(in.missing, field)
 		return
 	}
@@ -100,7 +101,7 @@ func (in *input) optionalWhy(w Why) {
 
 func (in *input) person(field string, p Person) {
 	in.identifier(field+".subject", p.Subject)
-	if strings.TrimSpace(p.Name) == "" {
+	if p.Name == "" {
 		in.missing = append(in.missing, field+".name")
 	}
 	in.line(field+".name", p.Name, MaxName)
@@ -119,12 +120,49 @@ func oneOf[T comparable](value T, allowed ...T) bool {
 	return false
 }
 
-// clean gives text its one stored form: NFC, without space around it.
-func clean(text string) string { return norm.NFC.String(strings.TrimSpace(text)) }
+// tidy gives every text of a command its one stored form: NFC, without space
+// around it. Two spellings of one number are then one number.
+func tidy(c Command) Command {
+	copied := reflect.New(reflect.TypeOf(c)).Elem()
+	copied.Set(reflect.ValueOf(c))
+	tidyValue(copied)
+	return copied.Interface().(Command)
+}
+
+func tidyValue(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(norm.NFC.String(strings.TrimSpace(v.String())))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				tidyValue(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() {
+			return
+		}
+		copied := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(copied, v)
+		v.Set(copied)
+		for i := range v.Len() {
+			tidyValue(v.Index(i))
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		copied := reflect.New(v.Type().Elem())
+		copied.Elem().Set(v.Elem())
+		tidyValue(copied.Elem())
+		v.Set(copied)
+	}
+}
 
 // about makes a personal value of a text, or none of an empty one.
 func about(subject, text string) event.Personal {
-	if text = clean(text); text == "" {
+	if text == "" {
 		return event.Personal{}
 	}
 	return event.About(subject, text)

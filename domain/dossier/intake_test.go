@@ -162,6 +162,16 @@ func TestReceive(t *testing.T) {
 	given(t, licence()).when(now, desk, dossier.Receive{Slip: "TN-1"}).refused(dossier.ErrNotFound)
 }
 
+func TestTwoSpellingsOfANumberAreOne(t *testing.T) {
+	composed, decomposed := "12/Quyết", " 12/Quyết"
+	refused := append(submitted(), does(on(12, "09:00"), desk, dossier.RefuseReception{Slip: decomposed, Why: why}))
+	s := given(t, licence(), refused...)
+	if got := s.state.Decision.Number; got != composed {
+		t.Errorf("stored as %q", got)
+	}
+	s.when(on(12, "09:00"), desk, dossier.RefuseReception{Slip: composed, Why: why}).quiet()
+}
+
 func TestSameDayProcedure(t *testing.T) {
 	marriage := licence(func(v *procedure.Version) { v.Clock.SameDay, v.Clock.CutOff = true, "15:00" })
 	for _, c := range []struct{ at, due time.Time }{

@@ -70,8 +70,9 @@ func dayOf(t time.Time) string { return t.In(ICT).Format("2006-01-02") }
 // ScoredLate is the rule of Quyết định 766/QĐ-TTg, as of the end of a reporting
 // period. More than one supplement request counts as late. Without an end, the
 // date of the one request that waits for an answer counts as the end, else the
-// period's. The time from a request to its answer is taken off, also where the
-// procedure's own clock did not stand. Dossiers that were not received, or have
+// period's; a dossier that ended unanswered is treated alike. The time from a
+// request to its answer is taken off, also where the procedure's own clock did
+// not stand. Dossiers that were not received, or have
 // no appointment date, are never late.
 func (s State) ScoredLate(cal Calendar, periodEnd time.Time) bool {
 	if !s.Clock.Started() || s.Clock.Due.IsZero() {
@@ -89,7 +90,7 @@ func (s State) ScoredLate(cal Calendar, periodEnd time.Time) bool {
 		switch {
 		case r.ProvidedAt.IsZero() && r.RequestedAt.Before(end):
 			end = r.RequestedAt
-		case !r.Paused && !r.ProvidedAt.IsZero() && s.Clock.Started():
+		case !r.Paused && !r.ProvidedAt.IsZero():
 			if waited := between(cal, later(r.RequestedAt, s.Clock.StartedAt), r.ProvidedAt); waited > 0 {
 				if moved, err := cal.Add(due, waited); err == nil {
 					due = moved

@@ -1,0 +1,28 @@
+package dossier_test
+
+import (
+	"testing"
+
+	"dossierledger/domain/dossier"
+)
+
+// A read model folds every event of the ledger, so this bounds a rebuild.
+func BenchmarkFoldALife(b *testing.B) {
+	events := given(b, licence(), delivered()...).events
+	b.ReportAllocs()
+	for b.Loop() {
+		dossier.Fold(events...)
+	}
+	b.ReportMetric(float64(len(events)), "events/op")
+}
+
+func BenchmarkDecide(b *testing.B) {
+	s := given(b, licence(), submitted()...)
+	facts := dossier.Facts{Now: on(12, "09:00"), Actor: desk, Procedure: s.procedure, Calendar: standard}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dossier.Decide(s.state, dossier.Receive{Slip: "TN-1"}, facts); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
