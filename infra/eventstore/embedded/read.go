@@ -73,6 +73,10 @@ func (s *Store) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2[
 				return
 			}
 			left -= len(events)
+			if read.Limit == 0 && size == chunkEventsMax {
+				scan.ahead(ctx, yield)
+				return
+			}
 		}
 	}
 }
@@ -133,6 +137,7 @@ func (a *allScan) done() bool { return a.low >= a.high }
 // can come together: the events are those before the error. The slice is
 // overwritten by the next chunk, the events in it are not.
 func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Recorded, err error) {
+	a.buffer = a.buffer[:0]
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -144,7 +149,6 @@ func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Rec
 	if err != nil {
 		return nil, a.store.damaged(err, positionName(a.place()))
 	}
-	a.buffer = a.buffer[:0]
 	err = a.walk(it, limit)
 	return a.buffer, errors.Join(err, it.Close())
 }
