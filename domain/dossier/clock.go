@@ -1,7 +1,6 @@
 package dossier
 
 import (
-	"slices"
 	"time"
 
 	"dossierledger/domain/worktime"
@@ -77,11 +76,11 @@ func (c Clock) apply(changes []ClockChange) Clock {
 			if len(c.Causes) == 0 {
 				c.PausedAt = change.At
 			}
-			c.Causes = append(slices.Clip(c.Causes), change.Cause)
+			c.Causes = push(c.Causes, change.Cause)
 		case ClockResume:
 			c.Causes = without(c.Causes, change.Cause)
 			if len(c.Causes) == 0 && !c.PausedAt.IsZero() {
-				c.Pauses = append(slices.Clip(c.Pauses), Pause{From: c.PausedAt, To: change.At})
+				c.Pauses = push(c.Pauses, Pause{From: c.PausedAt, To: change.At})
 				c.PausedAt = time.Time{}
 			}
 		case ClockStop:
@@ -89,7 +88,7 @@ func (c Clock) apply(changes []ClockChange) Clock {
 			c.Causes = nil
 		}
 		c.Due = change.Due
-		c.Entries = append(slices.Clip(c.Entries), change)
+		c.Entries = push(c.Entries, change)
 	}
 	return c
 }
