@@ -51,10 +51,11 @@ type options struct {
 type commandLine struct {
 	options
 
-	Import  importCommand  `cmd:"" help:"Take over a history from an older system."`
-	History historyCommand `cmd:"" help:"Print the events of a dossier, in order."`
-	Seed    seedCommand    `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
-	Version versionCommand `cmd:"" help:"Print the program's version."`
+	Import   importCommand   `cmd:"" help:"Take over a history from an older system."`
+	Simulate simulateCommand `cmd:"" help:"Make plausible dossiers on the sample catalogue."`
+	History  historyCommand  `cmd:"" help:"Print the events of a dossier, in order."`
+	Seed     seedCommand     `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
+	Version  versionCommand  `cmd:"" help:"Print the program's version."`
 }
 
 // world is what a command may touch.

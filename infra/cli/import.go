@@ -78,8 +78,8 @@ func (c *importCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	noteProblems(importing, spool, summary)
 	err = spool.Cases(w.ctx, func(g *historylog.GroupedCase) error { return importing.Case(w.ctx, caseHistory(g)) })
+	noteProblems(importing, spool, summary)
 	result, finishErr := importing.Finish()
 	storing.done()
 	if err := errors.Join(err, finishErr); err != nil {

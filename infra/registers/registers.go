@@ -233,3 +233,15 @@ func (r *Registers) Follow(ctx context.Context, feed Feed, pause time.Duration, 
 		}
 	}
 }
+
+// ProcedureCodes lists the codes of all procedures, sorted.
+func (r *Registers) ProcedureCodes() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	codes := make([]string, 0, len(r.procedures))
+	for stream := range r.procedures {
+		codes = append(codes, strings.TrimPrefix(stream, procedure.StreamPrefix))
+	}
+	slices.Sort(codes)
+	return codes
+}
