@@ -27,7 +27,7 @@ func fetch(t *testing.T, dir, machine string, tools ...string) (stdout, stderr s
 		}
 	}
 	uname := "#!/bin/sh\n[ \"$1\" = -s ] && echo " + strings.Replace(machine, " ", " || echo ", 1) + "\n"
-	if err := os.WriteFile(filepath.Join(bin, "uname"), []byte(uname), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "uname"), []byte(uname), 0o700); err != nil { // a program
 		t.Fatal(err)
 	}
 	script, err := filepath.Abs("fetch-chdb.sh")
@@ -35,7 +35,7 @@ func fetch(t *testing.T, dir, machine string, tools ...string) (stdout, stderr s
 		t.Fatal(err)
 	}
 	var out, complaint bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), "sh", script, dir) //nolint:gosec // a test's own
+	cmd := exec.CommandContext(t.Context(), "sh", script, dir) // a test's own
 	cmd.Env = []string{"PATH=" + bin}
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	err = cmd.Run()

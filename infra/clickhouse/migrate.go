@@ -110,7 +110,7 @@ func (r renderedFS) Open(name string) (fs.File, error) {
 	if err != nil || !strings.HasSuffix(name, ".sql") {
 		return file, err
 	}
-	defer file.Close() //nolint:errcheck // read only
+	defer file.Close() // read only
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func overNetwork(t *testing.T, secure bool) *httptest.Server {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		defer response.Body.Close() //nolint:errcheck // a test's own
+		defer response.Body.Close() // a test's own
 		for name, values := range response.Header {
 			w.Header()[name] = values
 		}
@@ -94,7 +94,7 @@ func TestTheSameCodeOverHTTP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer db.Close() //nolint:errcheck // a test's own
+			defer db.Close() // a test's own
 			if _, err := db.Migrate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +182,7 @@ func TestErrorsThatPassByThemselves(t *testing.T) {
 		if errors.Is(got, ErrUnavailable) != want || !errors.Is(got, err) {
 			t.Errorf("%v: %v, want unavailable: %v", err, got, want)
 		}
-		if again := Classify(t.Context(), got); again != got { //nolint:errorlint // the very same
+		if again := Classify(t.Context(), got); again != got { // the very same
 			t.Errorf("%v: classified twice: %v", err, again)
 		}
 	}
@@ -226,7 +226,7 @@ func TestOnAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a test's own
+	defer db.Close() // a test's own
 	type row struct {
 		ID   uint64 `ch:"id"`
 		Name string `ch:"name"`
@@ -235,7 +235,7 @@ func TestOnAServer(t *testing.T) {
 	if err := db.Exec(t.Context(), "CREATE TABLE "+table+" (id UInt64, name String) ENGINE = Memory"); err != nil {
 		t.Fatal(err)
 	}
-	defer db.Exec(context.Background(), "DROP TABLE "+table) //nolint:errcheck // a test's own
+	defer db.Exec(context.Background(), "DROP TABLE "+table) // a test's own
 	for range 2 {
 		if err := Insert(t.Context(), db, table, []row{{1, "a\x00"}, {2, "Đ"}}); err != nil {
 			t.Fatal(err)

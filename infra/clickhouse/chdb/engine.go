@@ -222,6 +222,9 @@ func (e *Engine) Transport() http.RoundTripper { return transport{engine: e} }
 
 // acquire waits for a turn and gives a session in the wanted state.
 func (e *Engine) acquire(ctx context.Context, database string, settings map[string]string) (*session, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

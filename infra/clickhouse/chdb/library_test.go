@@ -59,7 +59,7 @@ func TestALibraryIsFoundByItsEnvironmentAndPath(t *testing.T) {
 
 func TestALibraryOfOtherBytesIsNotLoaded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), libraryFile)
-	if err := os.WriteFile(file, []byte("not the engine"), 0o700); err != nil { //nolint:gosec // a library is executable
+	if err := os.WriteFile(file, []byte("not the engine"), 0o700); err != nil { // a library is executable
 		t.Fatal(err)
 	}
 	wantFault(t, Verify(file), CodeChecksum, file, "make chdb", pinned[runtime.GOOS+"/"+runtime.GOARCH])

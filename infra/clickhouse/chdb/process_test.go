@@ -26,7 +26,7 @@ import (
 // child starts this test binary as another process, which works on dir.
 func child(t *testing.T, part, dir string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0]) // this very binary
 	cmd.Env = append(os.Environ(), envChild+"="+part, "LEDGER_TEST_DIR="+dir)
 	return cmd
 }
@@ -81,7 +81,7 @@ func TestAcknowledgedBatchesSurviveKill9(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer engine.Close(context.Background()) //nolint:errcheck // the reopening tells
+		defer engine.Close(context.Background()) // the reopening tells
 		run(t, connect(t, engine, 2), "CREATE TABLE t (batch UInt64, id UInt64) ENGINE = MergeTree ORDER BY (batch, id)")
 	}()
 
@@ -127,7 +127,7 @@ func check(t *testing.T, dir string, acknowledged map[uint64]bool) {
 	if err != nil {
 		t.Fatalf("reopening after kill -9: %v", err)
 	}
-	defer engine.Close(context.Background()) //nolint:errcheck // read only
+	defer engine.Close(context.Background()) // read only
 	conn := connect(t, engine, 2)
 	rows, err := conn.Query(t.Context(), "SELECT batch, count(), uniqExact(id) FROM t GROUP BY batch")
 	if err != nil {

@@ -48,6 +48,10 @@ func (e *Engine) read(ctx context.Context, s *session, q *request) (body io.Read
 		return io.NopCloser(bytes.NewReader(header)), false, nil
 	}
 	stream.block, stream.rest = first, first.bytes
+	// A reader that went away without closing must not keep the session.
+	stream.mu.Lock()
+	stream.stop = context.AfterFunc(ctx, stream.expire)
+	stream.mu.Unlock()
 	return stream, false, nil
 }
 
@@ -139,7 +143,8 @@ type streamReader struct {
 	ctx    context.Context // of the request that the result answers
 
 	mu      sync.Mutex
-	session *session // nil when given back
+	session *session    // nil when given back
+	stop    func() bool // waiting for the end of ctx
 	handle  unsafe.Pointer
 	block   *block
 	rest    []byte // of block
@@ -210,8 +215,21 @@ func (r *streamReader) Close() error {
 	return nil
 }
 
+// expire ends the result with its context.
+func (r *streamReader) expire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.session == nil {
+		return
+	}
+	r.block.destroy()
+	r.block, r.rest, r.err = nil, nil, r.ctx.Err()
+	r.abandon()
+}
+
 // finish gives the session back after the last block.
 func (r *streamReader) finish() {
+	r.stop()
 	r.destroyHandle()
 	r.engine.release(r.session)
 	r.session = nil
@@ -221,6 +239,9 @@ func (r *streamReader) finish() {
 func (r *streamReader) abandon() {
 	if r.session == nil {
 		return
+	}
+	if r.stop != nil {
+		r.stop()
 	}
 	if r.handle != nil {
 		r.session.lib.cancelQuery(r.session.conn, r.handle)

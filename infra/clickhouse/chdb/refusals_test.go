@@ -109,7 +109,7 @@ func TestSettingsAndDatabaseDoNotLeak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close() //nolint:errcheck // a test's own
+	defer other.Close() // a test's own
 	if database := scalar[string](t, other, "SELECT currentDatabase() || toString(getSetting('max_threads'))"); database != "other3" {
 		t.Errorf("database and setting of the connection: %s", database)
 	}

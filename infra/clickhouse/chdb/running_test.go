@@ -103,8 +103,21 @@ func TestAbandonedResultsGiveTheirSessionBack(t *testing.T) {
 			t.Errorf("%d statements are still listed", n)
 		}
 	}
+	// The body is neither read nor closed: the context's end is enough.
+	ctx, cancel := context.WithCancel(t.Context())
+	forgotten := get(t, ctx, engine, "SELECT number FROM system.numbers")
+	cancel()
+	if n := scalar[uint64](t, conn, others); n != 0 {
+		t.Errorf("%d statements are still listed", n)
+	}
+	if _, err := io.ReadAll(forgotten.Body); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading after the context's end: %v", err)
+	}
+	if err := forgotten.Body.Close(); err != nil {
+		t.Error(err)
+	}
 	// Without a context's end: the body is closed with most of it unread.
-	response := get(t, engine, "SELECT number FROM system.numbers")
+	response := get(t, t.Context(), engine, "SELECT number FROM system.numbers")
 	if _, err := io.ReadFull(response.Body, make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
@@ -119,9 +132,9 @@ func TestAbandonedResultsGiveTheirSessionBack(t *testing.T) {
 	}
 }
 
-func get(t *testing.T, engine *chdb.Engine, sql string) *http.Response {
+func get(t *testing.T, ctx context.Context, engine *chdb.Engine, sql string) *http.Response {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://embedded/?default_format=Native&"+url.Values{"max_threads": {"1"}}.Encode(), strings.NewReader(sql))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://embedded/?default_format=Native&"+url.Values{"max_threads": {"1"}}.Encode(), strings.NewReader(sql))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +150,7 @@ func TestAnInsertWaitsForItsProducerOnlyAsLongAsTheContext(t *testing.T) {
 	run(t, conn, "CREATE TABLE t (id UInt64) ENGINE = MergeTree ORDER BY id")
 	ctx, cancel := context.WithCancel(t.Context())
 	data, producer := io.Pipe()
-	defer producer.Close() //nolint:errcheck // a test's own
+	defer producer.Close() // a test's own
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://embedded/?query="+url.QueryEscape("INSERT INTO t FORMAT Native"), data)
 	if err != nil {
 		t.Fatal(err)

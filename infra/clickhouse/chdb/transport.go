@@ -81,7 +81,7 @@ func answer(r *http.Request, status int, body io.ReadCloser, length int64) *http
 
 func (e *Engine) serve(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
-	defer r.Body.Close() //nolint:errcheck // nothing more is read from it
+	defer r.Body.Close() // nothing more is read from it
 	q, err := readRequest(r)
 	if err != nil {
 		return nil, err
