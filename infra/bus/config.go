@@ -9,6 +9,7 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
+	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 // Defaults of Config.
@@ -30,6 +31,13 @@ type Config struct {
 	// before is being worked on. An event that cannot be decoded comes alone, as
 	// Page.Broken, after everything before it.
 	Decode func(eventstore.Recorded) (event.Event, error)
+	// Message makes the message of a page, without its context. It must give the
+	// same UUID whenever the same page comes again. Nil: the payload is the page's
+	// Coordinates. With PageEvents 1 it can make a message of each event.
+	Message func(topic string, p Page) (*message.Message, error)
+	// EventsOnly leaves out pages without events, for consumers that keep no
+	// checkpoint over what is not for them.
+	EventsOnly bool
 	// PageEvents and PageBytes (data and metadata) bound a page; one event is
 	// delivered whatever its size. As much again is read ahead.
 	PageEvents int
@@ -72,6 +80,9 @@ func (c Config) withDefaults() Config {
 	c.ReconnectMax = orDefault(c.ReconnectMax, DefaultReconnectMax)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Message == nil {
+		c.Message = coordinates
 	}
 	if c.Resolve == nil {
 		c.Resolve = func(_ context.Context, topic string) (eventstore.SubscribeTo, error) {

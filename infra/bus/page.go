@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -69,9 +68,8 @@ func PageOf(m *message.Message) (Page, bool) {
 	return page, ok
 }
 
-// message makes a message of a page. Its UUID is the same whenever the same page
-// is delivered again.
-func (p Page) message(ctx context.Context, topic string) (*message.Message, error) {
+// coordinates makes a message that names the page's place in the log.
+func coordinates(topic string, p Page) (*message.Message, error) {
 	c := Coordinates{Topic: topic, Events: len(p.Recorded), FirstPosition: p.Position, Position: p.Position, CaughtUp: p.CaughtUp}
 	if len(p.Recorded) > 0 {
 		c.FirstPosition = p.Recorded[0].Position
@@ -80,8 +78,7 @@ func (p Page) message(ctx context.Context, topic string) (*message.Message, erro
 	if err != nil {
 		return nil, fmt.Errorf("bus: coordinates of a page: %w", err)
 	}
-	m := message.NewMessageWithContext(context.WithValue(ctx, pageKey{}, p),
-		fmt.Sprintf("%s/%d-%d", topic, c.FirstPosition, c.Position), payload)
+	m := message.NewMessage(fmt.Sprintf("%s/%d-%d", topic, c.FirstPosition, c.Position), payload)
 	m.Metadata.Set(MetadataTopic, topic)
 	m.Metadata.Set(MetadataEvents, strconv.Itoa(c.Events))
 	m.Metadata.Set(MetadataPosition, strconv.FormatUint(c.Position, 10))

@@ -159,6 +159,9 @@ func (s *Subscriber) deliver(ctx context.Context, topic string, pages *buffer, o
 		if err != nil {
 			return
 		}
+		if s.config.EventsOnly && len(page.Recorded) == 0 && page.Broken == nil {
+			continue
+		}
 		for {
 			acked, err := s.handOver(ctx, topic, page, out)
 			if err != nil {
@@ -183,10 +186,11 @@ func (s *Subscriber) deliver(ctx context.Context, topic string, pages *buffer, o
 func (s *Subscriber) handOver(ctx context.Context, topic string, page Page, out chan<- *message.Message) (acked bool, err error) {
 	messageCtx, cancel := context.WithCancel(ctx)
 	defer cancel() // the contract of Watermill: answered messages have an ended context
-	m, err := page.message(messageCtx, topic)
+	m, err := s.config.Message(topic, page)
 	if err != nil {
 		return false, err
 	}
+	m.SetContext(context.WithValue(messageCtx, pageKey{}, page))
 	select {
 	case out <- m:
 	case <-ctx.Done():
