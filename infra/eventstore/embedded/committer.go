@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// groupsInFlight bounds the groups that are applied and not yet synced. Two
-	// let one be prepared while the other is synced; more would make them small.
+	// groupsInFlight bounds the groups that wait behind the one that is being
+	// synced: one, so that it is prepared meanwhile; more would make them small.
 	groupsInFlight = 1
 	// groupBytesMax and groupRequestsMax bound one group, so that its memory and
 	// the wait of its first request stay bounded.
@@ -67,6 +67,12 @@ func (s *Store) commit() {
 		case first := <-s.requests:
 			g := s.gather(first)
 			s.apply(g)
+			if len(g.requests) == 1 && len(s.requests) == 0 && s.inFlight.Load() == 0 {
+				// A lone writer waits for every hand-over between goroutines.
+				s.finishGroup(g)
+				continue
+			}
+			s.inFlight.Add(1)
 			s.groups <- g
 		case <-s.closing:
 			return
@@ -358,6 +364,7 @@ func (s *Store) finish() {
 	defer s.workers.Done()
 	for g := range s.groups {
 		s.finishGroup(g)
+		s.inFlight.Add(-1)
 	}
 }
 

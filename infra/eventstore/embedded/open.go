@@ -69,6 +69,8 @@ type Store struct {
 
 	requests chan *request
 	groups   chan *group
+	// inFlight counts the groups handed to the finisher and not finished.
+	inFlight atomic.Int64
 	spare    chan *group
 	// closing is closed when Close begins; stopped when nothing is written any more.
 	closing chan struct{}
