@@ -109,6 +109,15 @@ func (c *Catalogue) AgencySearch(text, parent string, at time.Time, limit int) (
 	return agencyItems(found, at), nil
 }
 
+// Within reports whether an agency is another one or lies below it.
+func (c *Catalogue) Within(id, upper string) (bool, error) {
+	directory, err := c.agencies.Directory()
+	if err != nil {
+		return false, err
+	}
+	return directory.Within(id, upper), nil
+}
+
 // WhereToGo is who decides on a procedure for a place, and where to hand in.
 type WhereToGo struct {
 	Procedure string         `json:"procedure"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -80,6 +81,8 @@ type View struct {
 	Concerned bool
 	// Personal opens personal values. The look must have been recorded before.
 	Personal bool
+	// Internal shows what officers write for each other; it is not for applicants.
+	Internal bool
 }
 
 // Case is a dossier as it was read: its events, and the state they fold to.
@@ -132,8 +135,31 @@ func (c *Case) add(e event.Event) {
 	c.Events = append(c.Events, e)
 }
 
-// upTo is the case with only its first n events.
-func (c Case) upTo(n int) Case {
+// With is the case after one more event; c stays as it was.
+func (c Case) With(e event.Event) Case {
+	c.Events = slices.Clip(c.Events)
+	c.add(e)
+	return c
+}
+
+// seen is the case as a view shows it: without the words of internal notes for
+// those who are not to read them.
+func (c Case) seen(view View) Case {
+	if view.Internal {
+		return c
+	}
+	part := Case{Code: c.Code, Source: c.Source}
+	for _, e := range c.Events {
+		if note, ok := e.Payload.(dossier.NoteAdded); ok && note.Visibility != dossier.ForApplicant {
+			e.Payload = dossier.NoteAdded{Visibility: note.Visibility}
+		}
+		part.add(e)
+	}
+	return part
+}
+
+// UpTo is the case with only its first n events.
+func (c Case) UpTo(n int) Case {
 	part := Case{Code: c.Code, Source: c.Source}
 	for _, e := range c.Events[:n] {
 		part.add(e)

@@ -36,9 +36,9 @@ func (d *Dossiers) DetailOf(ctx context.Context, c Case, actor event.Actor, view
 	if answer.Allowed, err = d.AllowedOf(c, actor); err != nil {
 		return DossierDetail{}, err
 	}
-	shown := c
+	shown := c.seen(view)
 	if view.Personal {
-		if shown, err = d.Reveal(ctx, c); err != nil {
+		if shown, err = d.Reveal(ctx, shown); err != nil {
 			return DossierDetail{}, err
 		}
 	}
@@ -100,7 +100,7 @@ type EventView struct {
 // view.Personal their personal values are opened.
 func (d *Dossiers) EventsOf(ctx context.Context, c Case, from uint64, limit int, view View) ([]EventView, error) {
 	answer := []EventView{}
-	for _, e := range c.Events {
+	for _, e := range c.seen(view).Events {
 		if e.Revision < from {
 			continue
 		}

@@ -75,13 +75,13 @@ func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view Vie
 		return Replay{}, err
 	}
 	last := c.Last().Revision
-	part := c.upTo(n)
+	part := c.seen(view).UpTo(n)
 	if view.Personal {
 		if part, err = d.Reveal(ctx, part); err != nil {
 			return Replay{}, err
 		}
 	}
-	before := part.upTo(n - 1)
+	before := part.UpTo(n - 1)
 	at := moment.At
 	if at.IsZero() {
 		at = part.Last().Metadata.OccurredAt
@@ -115,6 +115,12 @@ func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view Vie
 	}
 	answer.Changes = append(answer.Changes, changes(earlier, answer.State)...)
 	return answer, nil
+}
+
+// Check refuses a moment at which nothing of the case was known.
+func (m Moment) Check(c Case) error {
+	_, _, err := m.cut(c)
+	return err
 }
 
 // cut gives how many events count, at least one.

@@ -177,6 +177,15 @@ func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) {
 	return entries, nil
 }
 
+// LastEntry puts the newest event of a case into words.
+func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
+	entries, err := d.Entries(c, view)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entries[len(entries)-1], nil
+}
+
 func (n names) entry(e event.Event, view View) Entry {
 	n.at = e.Metadata.OccurredAt // what things were called then
 	s := n.sentenceOf(e)
@@ -194,10 +203,10 @@ func (n names) entry(e event.Event, view View) Entry {
 			PreviousDue: moment(change.PreviousDue), Due: moment(change.Due),
 		})
 	}
-	if !s.internal || view.Concerned {
+	if !s.internal || view.Internal {
 		entry.Details = s.public
 	}
-	if view.Concerned {
+	if view.Concerned && (!s.internal || view.Internal) {
 		entry.Details = append(entry.Details, s.concerned...)
 	}
 	return entry

@@ -110,7 +110,7 @@ func (d *DevIssuer) Issue(id string) (token string, expires time.Time, err error
 			ID: uuid.NewString(), Subject: p.ID, Issuer: DevIssuerName, Audience: jwt.ClaimStrings{DevAudience},
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
 		},
-		Role: p.Role, Agency: p.Agency, Department: p.Department, Name: p.Name.VI,
+		Role: p.Role, Agency: p.Agency, Department: p.Department, Name: p.Name.VI, Verified: p.Role == event.RoleCitizen,
 	}
 	token, err = jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims).SignedString(d.key)
 	if err != nil {

@@ -64,6 +64,9 @@ type Claims struct {
 	Agency     string     `json:"agency,omitempty"`
 	Department string     `json:"department,omitempty"`
 	Name       string     `json:"name,omitempty"`
+	// Verified is true where the person signed in with a verified electronic
+	// identity (định danh điện tử mức độ 2).
+	Verified bool `json:"verified_identity,omitempty"`
 }
 
 // NewVerifier reads the keys. ctx ends the refreshing of keys from a URL.
@@ -135,7 +138,7 @@ func (v *Verifier) Verify(token string) (request.Identity, error) {
 	}
 	return request.Identity{
 		Actor: event.Actor{ID: claims.Subject, Role: claims.Role, Agency: claims.Agency, Department: claims.Department},
-		Name:  claims.Name, Expires: claims.ExpiresAt.Time,
+		Name:  claims.Name, Verified: claims.Verified, Expires: claims.ExpiresAt.Time,
 	}, nil
 }
 

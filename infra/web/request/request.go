@@ -20,6 +20,8 @@ type Identity struct {
 	// ByCookie is true where a browser's session says who it is, which other
 	// sites can make it do.
 	ByCookie bool
+	// Verified is true where the sign-in was with a verified electronic identity.
+	Verified bool
 }
 
 // Known reports whether it is known who asks.

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"dossierledger/infra/web/problem"
+)
+
+// maxDepth bounds how deep a body's lists and objects lie in each other; no
+// action needs more than four.
+const maxDepth = 16
+
+// The codes of refused bodies.
+const (
+	CodeBodyMissing   = "request.body-missing"
+	CodeBodyType      = "request.content-type"
+	CodeBodyMalformed = "request.malformed-json"
+	CodeBodyDuplicate = "request.duplicate-field"
+	CodeBodyUnknown   = "request.unknown-field"
+	CodeBodyWrongType = "request.wrong-type"
+	CodeBodyDepth     = "request.too-deep"
+)
+
+// Content is a request's body as it was sent.
+type Content struct {
+	Type string `json:"-"`
+	Data []byte `json:"-"`
+}
+
+// Resolve implements huma.Resolver: it copies the body out of the request.
+func (c *Content) Resolve(ctx huma.Context) []error {
+	data, err := io.ReadAll(ctx.BodyReader())
+	if err != nil {
+		return []error{problem.New(http.StatusBadRequest, CodeBodyMalformed, "the body could not be read")}
+	}
+	c.Type, c.Data = strings.Clone(ctx.Header("Content-Type")), data
+	return nil
+}
+
+// into reads the body into a new value of a type, strictly: one JSON object,
+// no member twice, none that the type does not have, names in their exact case.
+// It also gives the body's canonical form (RFC 8785).
+func (c Content) into(t reflect.Type) (value any, canonical []byte, err error) {
+	media, _, err := mime.ParseMediaType(c.Type)
+	if err != nil || media != "application/json" {
+		return nil, nil, problem.New(http.StatusUnsupportedMediaType, CodeBodyType, "send the body as application/json")
+	}
+	if len(bytes.TrimSpace(c.Data)) == 0 {
+		return nil, nil, problem.New(http.StatusBadRequest, CodeBodyMissing, "the body is empty; send a JSON object")
+	}
+	if err := checkShape(c.Data); err != nil {
+		return nil, nil, err
+	}
+	target := reflect.New(t)
+	if err := json.Unmarshal(c.Data, target.Interface(), json.RejectUnknownMembers(true)); err != nil {
+		return nil, nil, badBody(err)
+	}
+	form := jsontext.Value(bytes.Clone(c.Data))
+	if err := form.Canonicalize(); err != nil {
+		return nil, nil, badBody(err)
+	}
+	return target.Elem().Interface(), form, nil
+}
+
+// checkShape refuses what is no object, what is nested too deep, and repeated members.
+func checkShape(data []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(data))
+	if kind := decoder.PeekKind(); kind != '{' && kind != 0 {
+		return problem.New(http.StatusBadRequest, CodeBodyWrongType, "the body is not a JSON object")
+	}
+	for {
+		if _, err := decoder.ReadToken(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return badBody(err)
+		}
+		if decoder.StackDepth() > maxDepth {
+			return problem.New(http.StatusBadRequest, CodeBodyDepth, fmt.Sprintf("the body is nested deeper than %d", maxDepth))
+		}
+		if decoder.StackDepth() == 0 && len(bytes.TrimSpace(data[decoder.InputOffset():])) > 0 {
+			return problem.New(http.StatusBadRequest, CodeBodyMalformed, "something follows after the JSON object")
+		}
+	}
+}
+
+// badBody says what is wrong with a body and where, without repeating its values.
+func badBody(err error) error {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return problem.New(http.StatusBadRequest, CodeBodyDuplicate, "a field is there twice", field(syntactic.JSONPointer))
+		}
+		return problem.New(http.StatusBadRequest, CodeBodyMalformed, fmt.Sprintf("the body is not JSON: see byte %d", syntactic.ByteOffset))
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		if errors.Is(err, json.ErrUnknownName) {
+			return problem.New(http.StatusBadRequest, CodeBodyUnknown, "there is no such field", field(semantic.JSONPointer))
+		}
+		return problem.New(http.StatusBadRequest, CodeBodyWrongType, "a field has a value of the wrong type", field(semantic.JSONPointer))
+	}
+	return problem.New(http.StatusBadRequest, CodeBodyMalformed, "the body cannot be read as JSON")
+}
+
+// field writes a JSON pointer in the way in which actions name their fields.
+func field(p jsontext.Pointer) string {
+	var parts []string
+	for token := range p.Tokens() {
+		parts = append(parts, token)
+	}
+	return strings.Join(parts, ".")
+}
