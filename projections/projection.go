@@ -38,3 +38,8 @@ type History interface {
 	// order, all of them or an error.
 	Before(ctx context.Context, stream string, revision uint64) iter.Seq2[event.Event, error]
 }
+
+// All gives every projection of the ledger.
+func All(history History) []Projection {
+	return []Projection{NewCases(history, 0), NewCatalogue(history)}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"dossierledger/infra/readmodels"
+	"dossierledger/projections"
 )
 
 func TestARealLogGivesTheReferenceFigures(t *testing.T) {
@@ -112,5 +113,22 @@ func TestNothingToDoIsDoneAtOnce(t *testing.T) {
 	w.catchUp(r)
 	if n := w.count("SELECT count() FROM events FINAL"); n != 1 {
 		t.Errorf("%d events", n)
+	}
+}
+
+func TestTheTablesHaveTheColumnsThatAreWritten(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range projections.All(w.history()) {
+		for _, table := range p.Tables() {
+			want := uint64(len(table.Columns))
+			for _, c := range table.Columns {
+				if n := w.count(sprintf("SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = '%s' AND name = '%s'", table.Name, c.Name)); n != 1 {
+					t.Errorf("%s has no column %s", table.Name, c.Name)
+				}
+			}
+			if n := w.count(sprintf("SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = '%s'", table.Name)); n != want {
+				t.Errorf("%s has %d columns, %d are written", table.Name, n, want)
+			}
+		}
 	}
 }

@@ -102,7 +102,7 @@ func (w *world) history() readmodels.History {
 func (w *world) config() readmodels.Config {
 	return readmodels.Config{
 		Store: w.store, Decode: w.journal.Decode, Warehouse: w.warehouse, Logger: quiet(),
-		Projections: []projections.Projection{projections.NewCases(w.history(), 0), projections.NewCatalogue(w.history())},
+		Projections: projections.All(w.history()),
 		RetryMin:    time.Millisecond, RetryMax: 20 * time.Millisecond,
 	}
 }
