@@ -15,7 +15,8 @@ import (
 	"dossierledger/queries"
 )
 
-type dossierInput struct {
+// DossierInput names a dossier.
+type DossierInput struct {
 	Code Segment `path:"code" doc:"The dossier's code, percent-encoded."`
 }
 
@@ -24,7 +25,8 @@ type Purposeful struct {
 	Purpose string `query:"purpose" maxLength:"500" doc:"Shows personal values, for this purpose. Each look of staff is put on record first, where the person concerned sees it. The applicant needs no purpose."`
 }
 
-type conditional struct {
+// Conditional asks only for what is new.
+type Conditional struct {
 	IfNoneMatch string `header:"If-None-Match" maxLength:"200" doc:"ETags that the caller has; the answer is 304 where nothing happened since."`
 }
 
@@ -56,9 +58,9 @@ func unchanged[T any](c queries.Case) *read[T] {
 
 func (a *API) mountDossiers() {
 	type statusInput struct {
-		dossierInput
+		DossierInput
 		Purposeful
-		conditional
+		Conditional
 	}
 	route(a, huma.Operation{
 		OperationID: "dossier", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}", Tags: []string{"Dossiers"},
@@ -94,8 +96,8 @@ func (a *API) mountDossiers() {
 	})
 
 	type timelineInput struct {
-		dossierInput
-		conditional
+		DossierInput
+		Conditional
 	}
 	route(a, huma.Operation{
 		OperationID: "timeline", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}/timeline", Tags: []string{"Dossiers"},
@@ -128,7 +130,7 @@ type DossierView struct {
 // mountHistory registers what is for those concerned only.
 func (a *API) mountHistory() {
 	type replayInput struct {
-		dossierInput
+		DossierInput
 		Purposeful
 		At       When   `query:"at" doc:"As it was known at this time."`
 		Basis    string `query:"basis" enum:"recorded,occurred" doc:"recorded: what the ledger held at that time (default). occurred: what had happened by then, whether or not it was recorded yet."`
@@ -156,7 +158,7 @@ func (a *API) mountHistory() {
 	})
 
 	type eventsInput struct {
-		dossierInput
+		DossierInput
 		Purposeful
 		From  uint64 `query:"from" doc:"The first revision."`
 		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`
@@ -188,7 +190,7 @@ func (a *API) mountHistory() {
 	route(a, huma.Operation{
 		OperationID: "allowed", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}/allowed", Tags: []string{"Dossiers"},
 		Summary: "What the caller could do now",
-	}, policy.Act, func(ctx context.Context, in *dossierInput) (*read[Allowed], error) {
+	}, policy.Act, func(ctx context.Context, in *DossierInput) (*read[Allowed], error) {
 		c, err := a.dossierFor(ctx, policy.Act, in.Code.Text)
 		if err != nil {
 			return nil, err
@@ -200,7 +202,7 @@ func (a *API) mountHistory() {
 	route(a, huma.Operation{
 		OperationID: "looks", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}/access", Tags: []string{"Dossiers"},
 		Summary: "Who looked at personal data", Description: "For the persons concerned and for auditors.",
-	}, policy.ReadLooks, func(ctx context.Context, in *dossierInput) (*read[LookList], error) {
+	}, policy.ReadLooks, func(ctx context.Context, in *DossierInput) (*read[LookList], error) {
 		c, err := a.dossierFor(ctx, policy.ReadLooks, in.Code.Text)
 		if err != nil {
 			return nil, err

@@ -37,7 +37,7 @@ var errStreams = fault.New(fault.Unavailable, "stream.too-many", "too many live 
 
 func (a *API) mountStream() {
 	type streamInput struct {
-		dossierInput
+		DossierInput
 		LastEventID string `header:"Last-Event-ID" maxLength:"20" pattern:"^[0-9]+$" doc:"The position of the last entry that the client has; what came after it is sent first. Browsers send it by themselves."`
 		After       Number `query:"after" doc:"The same as the header, for the first request."`
 	}
