@@ -145,6 +145,8 @@ func load(t tester, histories []history) {
 	staleDossiers, staleEvents := slices.Clone(dossiers), slices.Clone(events)
 	for i := range staleDossiers {
 		d := &staleDossiers[i]
+		// Of the values that a filter may ask for, too.
+		d.Procedure, d.Agency = "1.000002", "H010"
 		d.Version, d.Events, d.Micros, d.Working, d.LastActivity, d.Variant = 0, 1, 1, 1, "outdated", strings.Repeat("x", 16)
 	}
 	for i := range staleEvents {

@@ -201,7 +201,8 @@ func TestTransparencyScoresWhatIsRecorded(t *testing.T) {
 	insert(t, "procedures", []procedureRow{
 		{Code: "1.000001", Number: 1, Modern: "information-only", From: when(at.AddDate(-2, 0, 0)), To: when(at.AddDate(-1, 0, 0)), Version: 1},
 		{Code: "1.000001", Number: 2, Modern: "full", Fee: 1, Payable: 1, From: when(at.AddDate(-1, 0, 0)), Version: 2},
-		{Code: "1.000002", Number: 1, Modern: "partial", Fee: 1, From: when(at.AddDate(-1, 0, 0)), Version: 3},
+		{Code: "1.000002", Number: 1, Modern: "information-only", From: when(at.AddDate(-2, 0, 0)), Version: 3}, // replaced, without an end
+		{Code: "1.000002", Number: 2, Modern: "partial", Fee: 1, From: when(at.AddDate(-1, 0, 0)), Version: 3},
 		{Code: "1.000003", Number: 1, Modern: "information-only", Version: 4},
 		{Code: "1.000003", Number: 2, Modern: "full", From: when(now.AddDate(1, 0, 0)), Version: 5}, // not yet in force
 	})
@@ -224,7 +225,7 @@ func TestTransparencyScoresWhatIsRecorded(t *testing.T) {
 	})
 	add(func(d *dutyRow) { // ended in time, but with two supplement requests
 		*d = d.finished("issued", "on-time")
-		d.Supplements, d.ScoredLate, d.Assessed, d.Exempted = 2, 1, 100, 100
+		d.Supplements, d.Assessed, d.Exempted = 2, 100, 100
 	})
 	add(func(d *dutyRow) { *d = d.finished("rejected", "on-time"); d.Supplements = 1 })
 	add(func(d *dutyRow) {}) // open, not due yet
@@ -236,6 +237,11 @@ func TestTransparencyScoresWhatIsRecorded(t *testing.T) {
 	add(func(d *dutyRow) { d.Due = nil })                             // no appointment: in no rate of them
 	add(func(d *dutyRow) { d.Received, d.Source = nil, "receipt" })   // taken over
 	add(func(d *dutyRow) { d.Received = when(at.AddDate(0, -1, 0)) }) // before the period
+	outdated := slices.Clone(rows)
+	for i := range outdated {
+		outdated[i].Version, outdated[i].Received, outdated[i].Sync = 0, when(at), "accepted"
+	}
+	insert(t, "dossiers", outdated)
 	insert(t, "dossiers", rows)
 
 	from := at.AddDate(0, 0, -1)

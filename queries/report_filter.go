@@ -12,7 +12,8 @@ import (
 )
 
 // OwnSource is the name by which a filter asks for the dossiers that this
-// ledger handles itself, which have no source log.
+// ledger handles itself, which have no source log. A log of this very name can
+// not be chosen by a filter.
 const OwnSource = "ledger"
 
 // Filter chooses the cases of a report; every chosen case counts with all its

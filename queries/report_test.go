@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"pgregory.net/rapid"
 
 	"dossierledger/domain/fault"
@@ -187,7 +189,7 @@ func TestFiltersChooseWholeCases(t *testing.T) {
 		Parent  string `ch:"parent"`
 		Version uint64 `ch:"version"`
 	}
-	insert(t, "agencies", []agencyRow{{"H01.02", "elsewhere", 1}, {"H01.02.03", "H01.02", 1}, {"H010", "", 1}})
+	insert(t, "agencies", []agencyRow{{"H01.02", "H010", 1}, {"H01.02.03", "H01.02", 1}, {"H010", "", 1}})
 	// The last one closes a circle, which must not be walked for ever.
 	insert(t, "agencies", []agencyRow{{"H01.02", "H01", 2}, {"H01", "H01.02.03", 2}})
 
@@ -287,6 +289,38 @@ func TestReportsRefuseWhatCannotBeAnswered(t *testing.T) {
 	}
 	if _, err := reports.Run(t.Context(), "x", queries.Filter{}, queries.Options{}); err == nil || !strings.Contains(err.Error(), "starts-ends, dfg, variants") {
 		t.Errorf("the refusal does not list the reports: %v", err)
+	}
+}
+
+func TestReportsEndWithTheirContext(t *testing.T) {
+	reports := queries.NewReports(db)
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for _, name := range reports.Names() {
+		if _, err := reports.Run(late, name, queries.Filter{}, queries.Options{Now: day}); fault.CodeOf(err) != queries.CodeReportTimeout || fault.KindOf(err) != fault.Unavailable {
+			t.Errorf("%s after its deadline: %v", name, err)
+		}
+		if _, err := reports.Run(stopped, name, queries.Filter{}, queries.Options{Now: day}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, cancelled: %v", name, err)
+		}
+	}
+}
+
+func TestReportsAreRefusedRatherThanCut(t *testing.T) {
+	empty(t)
+	err := db.Exec(t.Context(), "INSERT INTO events (code, revision, resource, has_resource, resource_occurrence) SELECT 'x', number, toString(number), 1, 1 FROM numbers({rows:UInt64})", clickhouse.Named("rows", queries.MaxReportRows+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := queries.NewReports(db)
+	if _, err := reports.Resources(t.Context(), queries.Filter{}, queries.Options{}); fault.CodeOf(err) != queries.CodeReportTooLarge || fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("too many rows: %v", err)
+	}
+	rows, err := reports.Resources(t.Context(), queries.Filter{}, queries.Options{Limit: queries.MaxReportRows})
+	if err != nil || len(rows) != queries.MaxReportRows {
+		t.Errorf("%d rows within a limit that was asked for: %v", len(rows), err)
 	}
 }
 
