@@ -137,21 +137,19 @@ func (r *Runner) WaitFor(ctx context.Context, position uint64, names ...string) 
 func (r *Runner) waitFor(ctx context.Context, w *worker, position uint64) error {
 	for {
 		var at uint64
-		var has bool
+		var has, live bool
 		var halt *Halt
-		changed := w.record.look(func(rec *record) { at, has, halt = rec.position, rec.has, rec.halt })
+		changed := w.record.look(func(rec *record) { at, has, halt, live = rec.position, rec.has, rec.halt, rec.state == Live })
 		if has && at >= position {
 			return nil
 		}
 		if halt != nil {
 			return halt
 		}
-		// What lies between may not be for this projection, and then it never says so.
-		oldest, ok, err := r.oldestUnseen(ctx, w, at, has)
-		if err == nil && (!ok || oldest.Position > position) {
-			if head, any, headErr := r.config.Store.Head(ctx); headErr == nil && any && head >= position {
-				return nil
-			}
+		// What lies between may not be for this projection, and then it says so
+		// late. While it catches up there is too much between to look at.
+		if live && r.nothingUpTo(ctx, w, at, has, position) {
+			return nil
 		}
 		select {
 		case <-changed:
@@ -162,9 +160,24 @@ func (r *Runner) waitFor(ctx context.Context, w *worker, position uint64) error 
 	}
 }
 
+// nothingUpTo reports whether the log has reached a position and holds nothing
+// for a projection between where it stands and there.
+func (r *Runner) nothingUpTo(ctx context.Context, w *worker, at uint64, has bool, position uint64) bool {
+	head, any, err := r.config.Store.Head(ctx)
+	if err != nil || !any || head < position {
+		return false
+	}
+	oldest, ok, err := r.oldestUnseen(ctx, w, at, has)
+	return err == nil && (!ok || oldest.Position > position)
+}
+
 // oldestUnseen finds the first event behind a position that is for a projection.
 func (r *Runner) oldestUnseen(ctx context.Context, w *worker, after uint64, has bool) (eventstore.Recorded, bool, error) {
-	read := eventstore.AllRead{Limit: 1, Filter: eventstore.Filter{StreamPrefixes: w.template.Streams()}}
+	return r.first(ctx, eventstore.Filter{StreamPrefixes: w.template.Streams()}, after, has)
+}
+
+func (r *Runner) first(ctx context.Context, filter eventstore.Filter, after uint64, has bool) (eventstore.Recorded, bool, error) {
+	read := eventstore.AllRead{Limit: 1, Filter: filter}
 	if has {
 		read.After = &after
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"dossierledger/infra/eventstore"
 )
 
 // State is what a projection is doing.
@@ -144,12 +146,18 @@ func (r *Runner) Status(ctx context.Context) []Status {
 	return all
 }
 
-// lag finds the oldest event that a projection has not seen.
+// lag finds the oldest event that a projection has not seen. Only where that is
+// sure to be near does it leave out what is not for the projection: a scrape
+// must not read the log from end to end.
 func (r *Runner) lag(ctx context.Context, w *worker, s *Status) {
 	if s.HasCheckpoint && s.Checkpoint >= s.Head {
 		return
 	}
-	oldest, ok, err := r.oldestUnseen(ctx, w, s.Checkpoint, s.HasCheckpoint)
+	var filter eventstore.Filter
+	if s.State == Live || s.State == Halted {
+		filter.StreamPrefixes = w.template.Streams()
+	}
+	oldest, ok, err := r.first(ctx, filter, s.Checkpoint, s.HasCheckpoint)
 	if err != nil {
 		s.Error = err.Error()
 		return
