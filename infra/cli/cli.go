@@ -54,7 +54,12 @@ type commandLine struct {
 	Import   importCommand   `cmd:"" help:"Take over a history from an older system."`
 	Simulate simulateCommand `cmd:"" help:"Make plausible dossiers on the sample catalogue."`
 	History  historyCommand  `cmd:"" help:"Print the events of a dossier, in order."`
+	Replay   replayCommand   `cmd:"" help:"Print a dossier as it was known at a time or revision."`
+	Report   reportCommand   `cmd:"" help:"Print a report."`
+	Rebuild  rebuildCommand  `cmd:"" help:"Make read models again from the events."`
+	Doctor   doctorCommand   `cmd:"" help:"Say what is wrong and the way out."`
 	Seed     seedCommand     `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
+	Erase    eraseCommand    `cmd:"" help:"Erase a person: destroy the key of their personal data."`
 	Version  versionCommand  `cmd:"" help:"Print the program's version."`
 }
 

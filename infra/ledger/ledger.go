@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"dossierledger/commands"
@@ -64,6 +65,7 @@ type Ledger struct {
 	Log       *slog.Logger
 	Now       func() time.Time
 
+	mu      sync.Mutex
 	closers []func() error
 }
 
@@ -168,6 +170,8 @@ func (l *Ledger) openRegisters(ctx context.Context) error {
 
 // Close closes everything, last opened first.
 func (l *Ledger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var errs []error
 	for i := len(l.closers) - 1; i >= 0; i-- {
 		errs = append(errs, l.closers[i]())

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/ledger"
+	"dossierledger/infra/readmodels"
+)
+
+type doctorCommand struct {
+	Deep bool `help:"Fold every dossier again and compare every column of every row."`
+}
+
+// finding is one thing that was looked at.
+type finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	// WayOut says what to do where something is wrong.
+	WayOut string `json:"way_out,omitempty"`
+}
+
+type diagnosis struct {
+	Healthy     bool                 `json:"healthy"`
+	Findings    []finding            `json:"findings"`
+	Projections []readmodels.Status  `json:"projections,omitempty"`
+	Tables      []readmodels.Finding `json:"tables,omitempty"`
+}
+
+func (d *diagnosis) note(what string, err error, detail, wayOut string) bool {
+	f := finding{What: what, OK: err == nil, Detail: detail}
+	if err != nil {
+		f.Detail, f.WayOut = oneLine(err), wayOut
+		d.Healthy = false
+	}
+	d.Findings = append(d.Findings, f)
+	return f.OK
+}
+
+// Run looks at every part: what it is, whether it is well, and what to do.
+func (c *doctorCommand) Run(w *world) error {
+	d := &diagnosis{Healthy: true}
+	c.examine(w, d)
+	err := w.print(d, d.print)
+	if err == nil && !d.Healthy {
+		return errDefect
+	}
+	return err
+}
+
+func (c *doctorCommand) examine(w *world, d *diagnosis) {
+	l, err := w.open()
+	if !d.note("event store, keys and registers", err, "open in "+w.opts.Data, wayOutOf(err)) {
+		return
+	}
+	defer w.close(l)
+	events, err := readEverything(w, l)
+	if !d.note("every event can be read", err, fmt.Sprintf("%d events", events), "restore the event store from a backup: a damaged record is never served") {
+		return
+	}
+	models, err := l.OpenReadModels(w.ctx, nil)
+	if !d.note("ClickHouse and its tables", err, "open", wayOutOf(err)) {
+		return
+	}
+	err = models.Runner.CatchUp(w.ctx, nil)
+	d.Projections = models.Runner.Status(w.ctx)
+	d.note("projections reach the last event", err, "caught up", "see the halted projection; after its cause is mended run `ledger rebuild`")
+	if err != nil {
+		return
+	}
+	depth := readmodels.Shallow
+	if c.Deep {
+		depth = readmodels.Deep
+	}
+	d.Tables, err = models.Runner.Verify(w.ctx, depth)
+	if err == nil {
+		err = readmodels.Mismatch(d.Tables)
+	}
+	d.note("tables are what the log says", err, "counts and hashes are equal", "run `ledger rebuild`")
+}
+
+func readEverything(w *world, l *ledger.Ledger) (events int, err error) {
+	for _, err := range l.Journal.ReadAll(w.ctx, nil) {
+		if err != nil {
+			return events, err
+		}
+		events++
+	}
+	return events, nil
+}
+
+func wayOutOf(err error) string {
+	switch fault.KindOf(err) {
+	case fault.Unavailable:
+		return "stop the other process, or start the neighbour that is away, and try again"
+	case fault.Corrupt:
+		return "restore from a backup, or give the right master key"
+	case fault.Full:
+		return "make room on the disk; the ledger then goes on by itself"
+	}
+	return "mend what the message names and try again"
+}
+
+func (d *diagnosis) print(out io.Writer) error {
+	for _, f := range d.Findings {
+		mark := "ok "
+		if !f.OK {
+			mark = "BAD"
+		}
+		if _, err := fmt.Fprintf(out, "%s  %s: %s\n", mark, f.What, f.Detail); err != nil {
+			return err
+		}
+		if f.WayOut != "" {
+			if _, err := fmt.Fprintf(out, "     way out: %s\n", f.WayOut); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range d.Projections {
+		if _, err := fmt.Fprintf(out, "     projection %s: %s at %d of %d\n", p.Name, p.State, p.Checkpoint, p.Head); err != nil {
+			return err
+		}
+	}
+	for _, t := range d.Tables {
+		if _, err := fmt.Fprintf(out, "     table %s: %d rows, the log says %d\n", t.Table, t.Actual, t.Expected); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/clickhouse"
+	"dossierledger/infra/readmodels"
+	"dossierledger/projections"
+	"dossierledger/queries"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ReadModels are the tables in ClickHouse with what keeps and what asks them.
+type ReadModels struct {
+	Runner    *readmodels.Runner
+	Reports   *queries.Reports
+	Worklists *queries.Worklists
+	db        *clickhouse.DB
+}
+
+// OpenReadModels connects to ClickHouse, or starts the embedded engine, and
+// brings the tables up to date. It is closed with the ledger.
+func (l *Ledger) OpenReadModels(ctx context.Context, metrics prometheus.Registerer) (*ReadModels, error) {
+	config := clickhouse.Config{
+		Dir: filepath.Join(l.Config.Data, "clickhouse"), Library: l.Config.ClickHouseLibrary,
+		MaxMemory: int64(l.Config.ClickHouseMemory), Cluster: l.Config.ClickHouseCluster,
+		Replicated: l.Config.ClickHouseReplicated, Logger: l.Log,
+	}
+	if l.Config.ClickHouseDSNFile != "" {
+		dsn, err := readSecret(l.Config.ClickHouseDSNFile)
+		if err != nil {
+			return nil, err
+		}
+		config.DSN = dsn
+	}
+	db, err := clickhouse.Open(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	m, err := l.readModels(ctx, db, metrics)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closers = append(l.closers, db.Close)
+	return m, nil
+}
+
+func (l *Ledger) readModels(ctx context.Context, db *clickhouse.DB, metrics prometheus.Registerer) (*ReadModels, error) {
+	if _, err := db.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	warehouse, err := readmodels.NewClickHouse(db)
+	if err != nil {
+		return nil, err
+	}
+	history := readmodels.History{Store: l.Store, Decode: l.Journal.Decode}
+	runner, err := readmodels.New(readmodels.Config{
+		Store: l.Store, Decode: l.Journal.Decode, Warehouse: warehouse, Logger: l.Log, Registerer: metrics, Now: l.Now,
+		Projections: []projections.Projection{projections.NewCases(history, 0), projections.NewCatalogue(history)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ReadModels{Runner: runner, Reports: queries.NewReports(db), Worklists: queries.NewWorklists(db), db: db}, nil
+}
+
+// LateReadModels stands for read models that may not be there yet: a server
+// starts, and takes commands, while ClickHouse is away. Until they are open its
+// answers are faults of kind unavailable.
+type LateReadModels struct {
+	ledger  *Ledger
+	metrics prometheus.Registerer
+	open    atomic.Pointer[ReadModels]
+	failure atomic.Pointer[string]
+}
+
+// LateReadModels prepares read models that Run opens.
+func (l *Ledger) LateReadModels(metrics prometheus.Registerer) *LateReadModels {
+	return &LateReadModels{ledger: l, metrics: metrics}
+}
+
+// reopenMax is the longest pause between two tries to reach ClickHouse.
+const reopenMax = 15 * time.Second
+
+// Run opens the read models, trying again while ClickHouse is away, and keeps
+// them in step with the log until ctx ends.
+func (m *LateReadModels) Run(ctx context.Context) error {
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, reopenMax) {
+		open, err := m.ledger.OpenReadModels(ctx, m.metrics)
+		if err == nil {
+			m.failure.Store(nil)
+			m.open.Store(open)
+			return open.Runner.Run(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		text := err.Error()
+		if before := m.failure.Swap(&text); before == nil || *before != text {
+			m.ledger.Log.Error("the read models cannot be opened; commands, status and timelines go on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Open gives the read models where they are open.
+func (m *LateReadModels) Open() (*ReadModels, bool) {
+	open := m.open.Load()
+	return open, open != nil
+}
+
+// Failure says why they are not open; empty where nothing failed.
+func (m *LateReadModels) Failure() string {
+	if text := m.failure.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+func (m *LateReadModels) unavailable() error {
+	return fault.New(fault.Unavailable, "readmodels.unavailable", "the read models are not available yet; the ledger itself is")
+}
+
+// WaitFor waits until the read models have seen a position.
+func (m *LateReadModels) WaitFor(ctx context.Context, position uint64, names ...string) error {
+	if open, ok := m.Open(); ok {
+		return open.Runner.WaitFor(ctx, position, names...)
+	}
+	return m.unavailable()
+}
+
+// Query implements queries.Database.
+func (m *LateReadModels) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	if open, ok := m.Open(); ok {
+		return open.db.Query(ctx, query, args...)
+	}
+	return nil, m.unavailable()
+}
+
+// Select implements queries.Database.
+func (m *LateReadModels) Select(ctx context.Context, dest any, query string, args ...any) error {
+	if open, ok := m.Open(); ok {
+		return open.db.Select(ctx, dest, query, args...)
+	}
+	return m.unavailable()
+}
