@@ -63,7 +63,7 @@ func (s *Server) recovered(c *fiber.Ctx) (err error) {
 
 // checked refuses what no handler should have to think of.
 func (s *Server) checked(c *fiber.Ctx) error {
-	target := string(c.Request().RequestURI())
+	target := string(c.Request().Header.RequestURI())
 	if len(target) > s.config.PathLimit {
 		return problem.New(http.StatusRequestURITooLong, problem.CodeHeaders, "path and query are longer than allowed")
 	}

@@ -76,7 +76,8 @@ func (c Content) into(t reflect.Type) (value any, canonical []byte, err error) {
 // checkShape refuses what is no object, what is nested too deep, and repeated members.
 func checkShape(data []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data))
-	if kind := decoder.PeekKind(); kind != '{' && kind != 0 {
+	switch decoder.PeekKind() {
+	case '[', '"', '0', 't', 'f', 'n':
 		return problem.New(http.StatusBadRequest, CodeBodyWrongType, "the body is not a JSON object")
 	}
 	for {

@@ -88,8 +88,7 @@ func (n *Number) UnmarshalText(raw []byte) error {
 
 // Schema implements huma.SchemaProvider.
 func (Number) Schema(huma.Registry) *huma.Schema {
-	zero := 0.0
-	return &huma.Schema{Type: "integer", Format: "int64", Minimum: &zero}
+	return &huma.Schema{Type: "string", Pattern: "^[0-9]{1,20}$", Examples: []any{"1742"}}
 }
 
 func (n Number) pointer() *uint64 {
