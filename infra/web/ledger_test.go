@@ -15,8 +15,18 @@ import (
 	"time"
 
 	"dossierledger/commands"
+	"dossierledger/domain/access"
+	"dossierledger/domain/agency"
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/legacy"
+	"dossierledger/domain/procedure"
+	"dossierledger/domain/worktime"
 	"dossierledger/infra/catalogue"
-	"dossierledger/infra/ledger"
+	"dossierledger/infra/eventstore/embedded"
+	"dossierledger/infra/journal"
+	"dossierledger/infra/keys"
+	"dossierledger/infra/registers"
 	"dossierledger/infra/web"
 	"dossierledger/infra/web/api"
 	"dossierledger/infra/web/auth"
@@ -61,14 +71,15 @@ func (c *clock) pass(d time.Duration) {
 
 // site is a ledger with its web on a loopback address.
 type site struct {
-	t      *testing.T
-	url    string
-	clock  *clock
-	ledger *ledger.Ledger
-	server *web.Server
-	issuer *auth.DevIssuer
-	logs   *syncBuffer
-	stop   func() error
+	t       *testing.T
+	url     string
+	clock   *clock
+	store   *embedded.Store
+	journal *journal.Journal
+	server  *web.Server
+	issuer  *auth.DevIssuer
+	logs    *syncBuffer
+	stop    func() error
 }
 
 type syncBuffer struct {
@@ -93,28 +104,23 @@ func open(t *testing.T, change func(*web.Config, *web.Dependencies)) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock{at: time.Date(2026, 11, 16, 2, 0, 0, 0, time.UTC)}, logs: &syncBuffer{}} // Monday 09:00 in Vietnam
 	logger := slog.New(slog.NewJSONHandler(s.logs, nil))
-	var err error
 	dir := t.TempDir()
-	s.ledger, err = ledger.Open(t.Context(), ledger.Config{Data: dir, Now: s.clock.now, Logger: logger})
-	must(t, err)
-	t.Cleanup(func() { must(t, s.ledger.Close()) })
-	_, err = s.ledger.Seed(t.Context())
-	must(t, err)
+	acts, registers := s.openLedger(dir, logger)
 	officers, err := catalogue.Officers()
 	must(t, err)
 	s.issuer, err = auth.OpenDevIssuer(filepath.Join(dir, "dev-issuer.pem"), officers, s.clock.now)
 	must(t, err)
-	dossiers, err := queries.NewDossiers(s.ledger.Journal, s.ledger.Registers, s.clock.now)
+	dossiers, err := queries.NewDossiers(s.journal, registers, s.clock.now)
 	must(t, err)
-	procedures, err := queries.NewCatalogue(s.ledger.Registers, s.ledger.Registers)
+	procedures, err := queries.NewCatalogue(registers, registers)
 	must(t, err)
-	looks, err := commands.NewLooks(s.ledger.Journal, s.clock.now)
+	looks, err := commands.NewLooks(s.journal, s.clock.now)
 	must(t, err)
 	config := web.Config{Rate: -1, Heartbeat: 50 * time.Millisecond}
 	deps := web.Dependencies{
 		API: api.Dependencies{
-			Commands: s.ledger.Dossiers, Dossiers: dossiers, Catalogue: procedures, Looks: looks,
-			Store: s.ledger.Store, Decode: s.ledger.Journal.Decode,
+			Commands: acts, Dossiers: dossiers, Catalogue: procedures, Looks: looks,
+			Store: s.store, Decode: s.journal.Decode,
 		},
 		DevIssuer: s.issuer, Logger: logger, Now: s.clock.now,
 	}
@@ -125,6 +131,40 @@ func open(t *testing.T, change func(*web.Config, *web.Dependencies)) *site {
 	must(t, err)
 	s.serve()
 	return s
+}
+
+// openLedger opens a store with keys in a folder and publishes the sample catalogue.
+func (s *site) openLedger(dir string, logger *slog.Logger) (*commands.Dossiers, *registers.Registers) {
+	s.t.Helper()
+	var err error
+	s.store, err = embedded.Open(s.t.Context(), embedded.Options{Dir: filepath.Join(dir, "events"), Logger: logger, Now: s.clock.now})
+	must(s.t, err)
+	s.t.Cleanup(func() { must(s.t, s.store.Close()) })
+	must(s.t, keys.MakeMaster(filepath.Join(dir, "master.key")))
+	master, err := keys.ReadMaster(filepath.Join(dir, "master.key"))
+	must(s.t, err)
+	vault, err := keys.Open(s.t.Context(), filepath.Join(dir, "keys"), master)
+	must(s.t, err)
+	s.t.Cleanup(func() { must(s.t, vault.Close()) })
+	types := event.NewRegistry()
+	for _, register := range []func(*event.Registry){
+		dossier.Register, legacy.Register, procedure.Register, agency.Register, worktime.Register, access.Register, commands.Register,
+	} {
+		register(types)
+	}
+	s.journal, err = journal.New(s.store, types, vault)
+	must(s.t, err)
+	sample, err := catalogue.Sample()
+	must(s.t, err)
+	for _, stream := range sample.Streams() {
+		_, err := s.journal.Append(s.t.Context(), stream.Name, event.None, stream.Events...)
+		must(s.t, err)
+	}
+	known := registers.New(sample.LifeEvents())
+	must(s.t, known.Load(s.journal.ReadAll(s.t.Context(), nil, registers.StreamPrefixes...)))
+	acts, err := commands.NewDossiers(s.journal, s.journal, known, known, s.clock.now)
+	must(s.t, err)
+	return acts, known
 }
 
 func (s *site) serve() {

@@ -36,8 +36,17 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	took, status, route := s.now().Sub(began), c.Response().StatusCode(), route(c)
 	s.metrics.answered(c.Method(), route, status, took)
 	s.log.Info("request", "method", c.Method(), "route", route, "status", status, "took", took,
-		"bytes", max(0, len(c.Response().Body())), "role", string(Info(c).Role), "trace", span.trace)
+		"bytes", answerSize(c), "role", string(Info(c).Role), "trace", span.trace)
 	return nil
+}
+
+// answerSize is the size of an answer, -1 where it is still to be written: asking
+// a stream for its body would read it to its end.
+func answerSize(c *fiber.Ctx) int {
+	if c.Response().IsBodyStream() {
+		return -1
+	}
+	return len(c.Response().Body())
 }
 
 // route is the pattern that was matched: it has no codes in it, and there are
@@ -66,6 +75,9 @@ func (s *Server) checked(c *fiber.Ctx) error {
 	target := string(c.Request().Header.RequestURI())
 	if len(target) > s.config.PathLimit {
 		return problem.New(http.StatusRequestURITooLong, problem.CodeHeaders, "path and query are longer than allowed")
+	}
+	if len(c.Request().Body()) > s.config.BodyLimit {
+		return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "the body is larger than allowed")
 	}
 	parsed, err := url.ParseRequestURI(target)
 	if err != nil {

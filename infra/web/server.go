@@ -81,7 +81,9 @@ func (s *Server) fiberConfig() fiber.Config {
 		// Strings of a request are copied, so that none can change under whoever
 		// kept it; paths are matched as they were sent, so that a code may hold "%2F".
 		Immutable: true, CaseSensitive: true, StrictRouting: true, UnescapePath: false,
-		BodyLimit: s.config.BodyLimit, ReadBufferSize: s.config.HeaderLimit,
+		// A body that is a little too large is read and refused in words; one that
+		// is far too large costs the connection.
+		BodyLimit: 4 * s.config.BodyLimit, ReadBufferSize: s.config.HeaderLimit,
 		ReadTimeout: s.config.ReadTimeout, WriteTimeout: s.config.WriteTimeout, IdleTimeout: s.config.IdleTimeout,
 		ErrorHandler:            s.failed,
 		EnableTrustedProxyCheck: len(s.config.Proxies) > 0, TrustedProxies: s.config.Proxies,
