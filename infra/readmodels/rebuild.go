@@ -73,10 +73,9 @@ type rebuild struct {
 	progress func(done, total uint64)
 	began    time.Time
 	total    uint64
-	// begunWith is true once there is something that was applied: position 0 is
-	// that of an event.
-	begunWith bool
-	result    Rebuilt
+	// reached is true once Position is that of an event, and not just zero.
+	reached bool
+	result  Rebuilt
 }
 
 func (b *rebuild) run(ctx context.Context) error {
@@ -85,7 +84,7 @@ func (b *rebuild) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.total, b.begunWith = head, any
+	b.total = head
 	a := &applier{config: config, projection: b.worker.template.Fresh(), suffix: shadow, observer: b}
 	tables := a.projection.Tables()
 	if err := a.try(ctx, 1, func() error { return b.prepare(ctx, tables) }); err != nil {
@@ -144,28 +143,28 @@ const clearTimeout = 10 * time.Second
 
 // catchUp applies everything up to a position, inclusive.
 func (b *rebuild) catchUp(ctx context.Context, a *applier, pages *pages, head uint64) error {
-	for {
+	work := &ahead{applier: a}
+	for b.result.Position < head || !b.reached {
 		page, err := pages.next(ctx)
+		if err == nil && page.HasPosition {
+			err = work.page(ctx, page)
+		}
 		if err != nil {
-			return err
+			// Whoever clears up must not meet a write that is still on its way.
+			return errors.Join(err, work.settle(ctx))
 		}
 		if page.HasPosition {
-			if err := a.page(ctx, page); err != nil {
-				return err
-			}
 			b.moved(page.Position)
 		}
 		if page.CaughtUp {
 			b.moved(head)
 		}
-		if b.result.Position >= head {
-			return nil
-		}
 	}
+	return work.settle(ctx)
 }
 
 func (b *rebuild) moved(position uint64) {
-	b.result.Position = max(b.result.Position, position)
+	b.result.Position, b.reached = max(b.result.Position, position), true
 	b.worker.record.change(func(rec *record) { rec.done, rec.total = b.result.Position, max(b.total, b.result.Position) })
 	if b.progress != nil {
 		b.progress(b.result.Position, max(b.total, b.result.Position))
@@ -188,12 +187,12 @@ func (b *rebuild) verify(ctx context.Context, p projections.Projection, any bool
 // much as the live tables hold.
 func (b *rebuild) finish(ctx context.Context, a *applier, pages *pages) error {
 	head, any, err := b.runner.config.Store.Head(ctx)
-	if err != nil || !any || b.begunWith && head <= b.result.Position {
+	if err != nil || !any || b.reached && head <= b.result.Position {
 		return err
 	}
 	// A subscription never says that what came last is not for it; the log does.
-	for b.result.Position < head || !b.begunWith {
-		oldest, ok, err := b.runner.oldestUnseen(ctx, b.worker, b.result.Position, b.begunWith)
+	for b.result.Position < head || !b.reached {
+		oldest, ok, err := b.runner.oldestUnseen(ctx, b.worker, b.result.Position, b.reached)
 		if err != nil {
 			return err
 		}
@@ -201,7 +200,6 @@ func (b *rebuild) finish(ctx context.Context, a *applier, pages *pages) error {
 			b.moved(head)
 			return nil
 		}
-		b.begunWith = true
 		page, err := pages.next(ctx)
 		if err != nil {
 			return err
@@ -225,7 +223,7 @@ func (b *rebuild) swap(ctx context.Context, a *applier, tables []projections.Tab
 			return err
 		}
 	}
-	if b.begunWith {
+	if b.reached {
 		if err := b.checkpoint(ctx, a); err != nil {
 			return err
 		}
