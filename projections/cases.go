@@ -11,8 +11,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// DefaultCases is how many dossiers a projection keeps folded in memory.
-const DefaultCases = 16384
+// DefaultCases is how many dossiers a projection keeps folded in memory; one
+// takes some kilobytes.
+const DefaultCases = 8192
 
 // Cases is the projection "dossiers": it fills the tables dossiers, events and
 // steps from one fold of each dossier, so that the three always agree.

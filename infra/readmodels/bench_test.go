@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,14 +26,17 @@ func BenchmarkRebuild(b *testing.B) {
 	w.catchUp(r)
 	b.Logf("catching up took %s", time.Since(began))
 	var written []projections.Batch
-	w.warehouse.set(func(_ string, batch projections.Batch) error {
-		if batch != nil {
-			written = append(written, batch)
-		}
-		return nil
-	}, nil)
+	var mu sync.Mutex
 	for b.Loop() {
 		written = nil
+		w.warehouse.set(func(_ string, batch projections.Batch) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if batch != nil {
+				written = append(written, batch)
+			}
+			return nil
+		}, nil)
 		began := time.Now()
 		result, err := r.Rebuild(context.Background(), "dossiers", readmodels.Shallow, nil)
 		if err != nil {
