@@ -1,22 +1,51 @@
 # The commands that people and CI use. Everything is fetched at pinned versions.
 
 GO       ?= go
-BIN      := bin
 LISTEN   ?= 127.0.0.1:8080
 DATA     ?= ./data
 DOSSIERS ?= 3000
 CHDB     := $(CURDIR)/.cache/chdb
-export LEDGER_CHDB_LIB ?= $(CHDB)/libchdb.so
+BENCH    ?= .
 
-.PHONY: run build test race lint bench chdb clean sample
+.DEFAULT_GOAL := build
+.PHONY: run build chdb test test-race lint fmt bench clean
 
-# Starts the ledger with sample data on its embedded engines.
+# Starts the ledger on its embedded engines with sample data. Again is quick and
+# keeps the data.
 run: build
-	@$(BIN)/ledger serve --demo --listen $(LISTEN) --data $(DATA) --demo-dossiers $(DOSSIERS)
+	@bin/ledger serve --demo --listen $(LISTEN) --data $(DATA) --demo-dossiers $(DOSSIERS)
 
 build: chdb
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ledger .
+	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/ledger .
 
-# The embedded ClickHouse engine: fetched once, checked by hash.
+# The embedded ClickHouse engine: fetched once, checked by its hash.
 chdb:
 	@sh infra/clickhouse/fetch-chdb.sh $(CHDB)
+
+# All tests, those in a real browser included. The race detector needs a C
+# compiler; without one the tests run without it.
+test: chdb
+	@sh infra/browser.sh
+	@if $(GO) env CC | xargs -I{} sh -c 'command -v {}' >/dev/null 2>&1; \
+		then CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...; \
+		else echo "no C compiler: testing without the race detector"; CGO_ENABLED=0 $(GO) test -timeout 30m ./...; fi
+
+# Formatting, vet, staticcheck, known vulnerabilities where their list can be
+# reached; the direction of imports and the truth of the docs are tests.
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@$(GO) mod verify >/dev/null
+	@$(GO) mod tidy -diff
+	@$(GO) vet ./...
+	@$(GO) tool staticcheck ./...
+	@sh infra/vulnerabilities.sh
+	@$(GO) test -run 'TestImportsPointOneWay' .
+
+fmt:
+	@gofmt -w $$(git ls-files '*.go')
+
+bench: chdb
+	@CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+clean:
+	@rm -rf bin

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
@@ -22,17 +23,18 @@ type Dossiers struct {
 	journal     Journal
 	submissions Submissions
 	catalogue   Catalogue
+	agencies    Agencies
 	calendars   Calendars
 	now         func() time.Time
 	sequences   keyedLock
 }
 
 // NewDossiers wires the commands. now is the clock; nothing may be nil.
-func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, calendars Calendars, now func() time.Time) (*Dossiers, error) {
-	if journal == nil || submissions == nil || catalogue == nil || calendars == nil || now == nil {
-		return nil, errors.New("commands: dossiers need a journal, submissions, a catalogue, calendars and a clock")
+func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, agencies Agencies, calendars Calendars, now func() time.Time) (*Dossiers, error) {
+	if journal == nil || submissions == nil || catalogue == nil || agencies == nil || calendars == nil || now == nil {
+		return nil, errors.New("commands: dossiers need a journal, submissions, a catalogue, agencies, calendars and a clock")
 	}
-	return &Dossiers{journal: journal, submissions: submissions, catalogue: catalogue, calendars: calendars, now: now}, nil
+	return &Dossiers{journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
 }
 
 // Act takes one action on a dossier that exists. Somebody else's action in
@@ -43,7 +45,7 @@ func (d *Dossiers) Act(ctx context.Context, req Request, code string, command do
 		return Answer{}, err
 	}
 	if err := dossier.ValidateCode(code); err != nil {
-		return Answer{}, err
+		return Answer{}, d.notActable(ctx, code, err)
 	}
 	if _, submit := command.(dossier.Submit); submit {
 		return Answer{}, fault.New(fault.Invalid, "dossier.submit-twice", "a dossier is submitted without a code; this one exists")
@@ -61,6 +63,22 @@ func (d *Dossiers) Act(ctx context.Context, req Request, code string, command do
 			return Answer{}, fault.New(fault.Conflict, "dossier.busy", "others keep acting on dossier %s; try again: %w", code, err)
 		}
 	}
+}
+
+// maxHistoryCode bounds the code of a history taken over, in bytes.
+const maxHistoryCode = 500
+
+// notActable is the refusal for a code that no dossier of this ledger has; a
+// history taken over may have such a code.
+func (d *Dossiers) notActable(ctx context.Context, code string, bad error) error {
+	if code == "" || len(code) > maxHistoryCode || !utf8.ValidString(code) {
+		return bad
+	}
+	_, err := d.load(ctx, Request{}, code)
+	if fault.KindOf(err) == fault.NotFound {
+		return bad
+	}
+	return err
 }
 
 func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, command dossier.Command) (Answer, error) {

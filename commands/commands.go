@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"dossierledger/domain/agency"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
@@ -29,6 +30,11 @@ type Catalogue interface {
 	InForce(code string, at time.Time) (*procedure.Version, error)
 	// Version gives one version, in force or not.
 	Version(code string, number int) (*procedure.Version, error)
+}
+
+// Agencies is what commands need of the register of agencies.
+type Agencies interface {
+	Directory() (*agency.Directory, error)
 }
 
 // Calendars is what commands need of the register of working time.

@@ -35,10 +35,10 @@ type office struct {
 
 const (
 	licence = "3.000347" // đổi giấy phép lái xe, without a required paper original in the sample
-	agency  = "H15.01"
+	agency  = "G01.21"
 )
 
-var desk = event.Actor{ID: "o-h15-01-1", Role: event.RoleOfficer, Agency: agency, Department: "one-stop"}
+var desk = event.Actor{ID: "o-g01-21-1", Role: event.RoleOfficer, Agency: agency, Department: "one-stop"}
 
 func openOffice(t *testing.T) *office {
 	t.Helper()
@@ -155,6 +155,17 @@ func TestARefusedSubmissionUsesNoNumber(t *testing.T) {
 	if _, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, bad); fault.KindOf(err) != fault.Invalid {
 		t.Fatalf("a submission without a name: %v", err)
 	}
+	for code, change := range map[string]func(*dossier.Submit){
+		"agency.not-found":                 func(c *dossier.Submit) { c.Receiving = "X99" },
+		dossier.ErrAgencyNotCompetent.Code: func(c *dossier.Submit) { c.Competent = "G08" },
+		"agency.not-active":                func(c *dossier.Submit) { c.Support = "H15.51.05" }, // merged on 1 July 2025
+		"procedure.not-found":              func(c *dossier.Submit) { c.Procedure = "9.999999" },
+	} {
+		command := application("p-1")
+		change(&command)
+		_, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, command)
+		wantCode(t, err, code)
+	}
 	foreign := application("p-2")
 	_, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, foreign)
 	wantCode(t, err, dossier.ErrForbidden.Code)
@@ -184,7 +195,7 @@ func (d *dying) AppendEncoded(ctx context.Context, stream string, expected event
 
 func TestANumberThatACrashLeftWithoutDossierIsCompleted(t *testing.T) {
 	o := openOffice(t)
-	crashed, err := commands.NewDossiers(o.Journal, &dying{Submissions: o.Journal, dead: true}, o.Registers, o.Registers, o.clock.Now)
+	crashed, err := commands.NewDossiers(o.Journal, &dying{Submissions: o.Journal, dead: true}, o.Registers, o.Registers, o.Registers, o.clock.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

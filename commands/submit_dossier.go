@@ -10,6 +10,7 @@ import (
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
+	"dossierledger/domain/procedure"
 	"github.com/google/uuid"
 )
 
@@ -99,11 +100,38 @@ func (s *submission) prepare() error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkAgencies(*version, at); err != nil {
+		return err
+	}
 	calendar, err := s.calendars.For(s.command.Competent, at)
 	if err != nil {
 		return err
 	}
 	s.facts = dossier.Facts{Now: at, Actor: s.req.Actor, Procedure: version, Calendar: calendar}
+	return nil
+}
+
+// checkAgencies holds a submission to agencies that exist: one that receives,
+// one that may decide on the procedure and, where it is named, one that supports.
+func (s *submission) checkAgencies(version procedure.Version, at time.Time) error {
+	directory, err := s.agencies.Directory()
+	if err != nil {
+		return err
+	}
+	for _, id := range []string{s.command.Receiving, s.command.Competent, s.command.Support} {
+		found, ok := directory.Get(id)
+		switch {
+		case id == "":
+			// What is required is for the decision to say.
+		case !ok:
+			return fault.New(fault.NotFound, "agency.not-found", "there is no agency %q", id)
+		case !found.ActiveAt(at):
+			return fault.New(fault.Refused, "agency.not-active", "agency %s did not exist on %s", id, at.In(dossier.ICT).Format(time.DateOnly))
+		}
+	}
+	if s.command.Competent != "" && !directory.Decides(version, s.command.Competent, at) {
+		return fault.New(fault.Refused, dossier.ErrAgencyNotCompetent.Code, "agency %s does not decide on procedure %s", s.command.Competent, version.Code)
+	}
 	return nil
 }
 

@@ -327,3 +327,14 @@ func beginsEach(text string, words []string) bool {
 	}
 	return true
 }
+
+// Decides reports whether an agency may decide on a procedure on a date: it is
+// one that the version names (or the successor of one), or competent in its
+// field at its tier for the place that it serves.
+func (d *Directory) Decides(v procedure.Version, id string, at time.Time) bool {
+	a, ok := d.byID[id]
+	if !ok || !a.ActiveAt(at) {
+		return false
+	}
+	return slices.ContainsFunc(d.CompetentFor(v, a.PlaceAt(at), at), func(c Agency) bool { return c.ID == id })
+}

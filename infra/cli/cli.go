@@ -51,6 +51,7 @@ type options struct {
 type commandLine struct {
 	options
 
+	Serve    serveCommand    `cmd:"" help:"Serve the API and pages, and keep the read models up to date."`
 	Import   importCommand   `cmd:"" help:"Take over a history from an older system."`
 	Simulate simulateCommand `cmd:"" help:"Make plausible dossiers on the sample catalogue."`
 	History  historyCommand  `cmd:"" help:"Print the events of a dossier, in order."`

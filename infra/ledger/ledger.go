@@ -150,7 +150,7 @@ func (l *Ledger) openRegisters(ctx context.Context) error {
 	if err := l.Registers.Load(l.Journal.ReadAll(ctx, nil, registers.StreamPrefixes...)); err != nil {
 		return err
 	}
-	if l.Dossiers, err = commands.NewDossiers(l.Journal, l.Journal, l.Registers, l.Registers, l.Now); err != nil {
+	if l.Dossiers, err = commands.NewDossiers(l.Journal, l.Journal, l.Registers, l.Registers, l.Registers, l.Now); err != nil {
 		return err
 	}
 	finished, err := l.Dossiers.FinishSubmissions(ctx, func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"dossierledger/domain/agency"
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
@@ -82,17 +81,9 @@ func (p *places) at(code string, at time.Time) []place {
 	}
 	found := []place{}
 	if version, err := p.world.Procedures(code, at); err == nil && version.Route == "" {
-		for _, a := range p.world.Directory.CompetentFor(*version, agency.Place{}, at) {
-			if p.staffed(version, a.ID) {
-				found = append(found, place{version: version, agency: a.ID})
-			}
-		}
-		if len(found) == 0 {
-			for _, id := range p.world.Directory.IDs() {
-				a, _ := p.world.Directory.Get(id)
-				if a.Kind != agency.ServiceCentre && a.Tier == version.Competent && a.ActiveAt(at) && a.Handles(version.Field) && p.staffed(version, id) && len(version.Agencies) == 0 {
-					found = append(found, place{version: version, agency: id})
-				}
+		for _, id := range p.world.Directory.IDs() {
+			if p.staffed(version, id) && p.world.Directory.Decides(*version, id, at) {
+				found = append(found, place{version: version, agency: id})
 			}
 		}
 	}

@@ -35,16 +35,16 @@ import (
 
 // The sample people and places of the tests.
 const (
-	receivingAgency = "H15.01"
+	receivingAgency = "G01.21"
 	otherAgency     = "H26.01"
 	procedureCode   = "3.000347"
 
 	citizen      = "citizen-an"
 	otherCitizen = "citizen-binh"
-	deskOfficer  = "o-h15-01-1"
-	specialist   = "o-h15-01-2"
-	leader       = "o-h15-01-5"
-	registrar    = "o-h15-01-6"
+	deskOfficer  = "o-g01-21-1"
+	specialist   = "o-g01-21-2"
+	leader       = "o-g01-21-4"
+	registrar    = "o-g01-21-5"
 	stranger     = "o-h26-01-1" // an officer of another agency
 	auditor      = "auditor-1"
 	analyst      = "analyst-1"
@@ -162,7 +162,7 @@ func (s *site) openLedger(dir string, logger *slog.Logger) (*commands.Dossiers, 
 	}
 	known := registers.New(sample.LifeEvents())
 	must(s.t, known.Load(s.journal.ReadAll(s.t.Context(), nil, registers.StreamPrefixes...)))
-	acts, err := commands.NewDossiers(s.journal, s.journal, known, known, s.clock.now)
+	acts, err := commands.NewDossiers(s.journal, s.journal, known, known, known, s.clock.now)
 	must(s.t, err)
 	return acts, known
 }
