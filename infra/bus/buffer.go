@@ -17,6 +17,7 @@ type buffer struct {
 	bytes  int
 	since  time.Time // when the page got its first content
 	sealed bool      // nothing may be added any more
+	queue  bool      // an event waits for the next page
 	// live is true once the end of the log was reached; from then on nothing is
 	// held back. news is true when that has not been told yet.
 	live, news bool
@@ -78,7 +79,7 @@ func (b *buffer) add(p Page, size int) bool {
 	defer b.mu.Unlock()
 	full := len(b.page.Recorded) >= b.limit.PageEvents || b.bytes+size > b.limit.PageBytes
 	if b.sealed || full && len(b.page.Recorded) > 0 {
-		b.sealed = true
+		b.sealed, b.queue = true, true
 		signal(b.changed)
 		return false
 	}
@@ -99,7 +100,7 @@ func (b *buffer) putBroken(ctx context.Context, broken *Broken) error {
 		if empty {
 			b.page = Page{Broken: broken, Position: broken.Recorded.Position, HasPosition: true}
 		}
-		b.sealed = true
+		b.sealed, b.queue = true, !empty
 		b.mu.Unlock()
 		signal(b.changed)
 		if empty {
@@ -154,12 +155,15 @@ func (b *buffer) tryTake() (page Page, ready bool, pause time.Duration) {
 	}
 	page = b.page
 	page.CaughtUp = b.live && !b.sealed
-	if page.CaughtUp {
+	switch {
+	case page.CaughtUp:
 		b.news = false
+	case b.live && !b.queue:
+		b.news = true // a page that is full to the last event tells it afterwards
 	}
 	size := min(len(page.Recorded)*2, b.limit.PageEvents)
 	b.page = Page{Recorded: make([]eventstore.Recorded, 0, size)}
-	b.bytes, b.sealed = 0, false
+	b.bytes, b.sealed, b.queue = 0, false, false
 	return page, true, 0
 }
 

@@ -192,6 +192,25 @@ func TestAPageIsWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestAFullPageAtTheEndOfTheLogIsFollowedByWordOfIt(t *testing.T) {
+	store := openStore(t)
+	messages, _ := subscribe(t, store, bus.Config{PageEvents: 2})
+	m, _ := next(t, messages)
+	m.Ack()
+	for range 3 {
+		appendTo(t, store, "a", 2, 10)
+		seen, caughtUp := 0, false
+		for !caughtUp {
+			m, page := next(t, messages)
+			seen, caughtUp = seen+len(page.Recorded), page.CaughtUp
+			m.Ack()
+		}
+		if seen != 2 {
+			t.Fatalf("caught up after %d events, want 2", seen)
+		}
+	}
+}
+
 func TestAnEmptyLogTellsOnceThatItIsAllThereIs(t *testing.T) {
 	messages, _ := subscribe(t, openStore(t), bus.Config{})
 	m, page := next(t, messages)
