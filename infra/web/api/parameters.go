@@ -45,16 +45,15 @@ func (w *When) UnmarshalText(raw []byte) error {
 	if len(text) > 64 {
 		return errors.New("it is too long for a time")
 	}
-	if day, err := time.ParseInLocation("2006-01-02", text, dossier.ICT); err == nil {
-		w.Time = day.UTC()
-		return nil
+	at, err := time.ParseInLocation("2006-01-02", text, dossier.ICT)
+	if err != nil {
+		// A plus sign that was not percent-encoded arrives as a space.
+		at, err = time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	}
-	// A plus sign that was not percent-encoded arrives as a space.
-	at, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
-	if err != nil || at.Year() < 1900 || at.Year() > 2200 {
-		return errors.New("it is neither a date (2026-01-31) nor a time (2026-01-31T08:00:00Z)")
+	if at = at.UTC(); err != nil || at.Year() < 1900 || at.Year() > 2200 {
+		return errors.New("it is neither a date (2026-01-31) nor a time (2026-01-31T08:00:00Z) of 1900 to 2200")
 	}
-	w.Time = at.UTC()
+	w.Time = at
 	return nil
 }
 
