@@ -12,6 +12,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // conflictTries is how often an action is decided again because somebody else
@@ -27,14 +28,25 @@ type Dossiers struct {
 	calendars   Calendars
 	now         func() time.Time
 	sequences   keyedLock
+	// states are folded states of dossiers acted on lately, personal values
+	// sealed. A state is a prefix of its stream for ever, so it can be old but
+	// never wrong: what came after it is read, and appends expect its revision.
+	states *lru.Cache[string, dossier.State]
 }
+
+// statesKept bounds the states that are remembered: some hundred megabytes.
+const statesKept = 20_000
 
 // NewDossiers wires the commands. now is the clock; nothing may be nil.
 func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, agencies Agencies, calendars Calendars, now func() time.Time) (*Dossiers, error) {
 	if journal == nil || submissions == nil || catalogue == nil || agencies == nil || calendars == nil || now == nil {
 		return nil, errors.New("commands: dossiers need a journal, submissions, a catalogue, agencies, calendars and a clock")
 	}
-	return &Dossiers{journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
+	states, err := lru.New[string, dossier.State](statesKept)
+	if err != nil {
+		return nil, fmt.Errorf("commands: %w", err)
+	}
+	return &Dossiers{states: states, journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
 }
 
 // Act takes one action on a dossier that exists. Somebody else's action in
@@ -123,7 +135,11 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, er
 	if req.Key != "" {
 		firstID = event.IDFor(req.scope(), 0)
 	}
-	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), 0) {
+	from := uint64(0)
+	if known, ok := d.states.Get(code); ok && (req.Key == "" || !known.HasEvent(firstID)) {
+		p.state, from = known, known.Revision+1
+	}
+	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
 			if fault.KindOf(err) == fault.NotFound {
 				return past{}, notFound(code)
@@ -140,6 +156,7 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, er
 	if !p.state.Exists() {
 		return past{}, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
 	}
+	d.states.Add(code, p.state)
 	return p, nil
 }
 

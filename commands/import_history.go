@@ -1,10 +1,13 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,7 +53,7 @@ type ImportResult struct {
 	Events         int `json:"events"`
 	Skipped        int `json:"skipped"`
 	AlreadyPresent int `json:"already_present"`
-	// Errors says why events were skipped, in the order they were found, up to a bound.
+	// Errors says why events were skipped, in the order of the log's lines, up to a bound.
 	Errors []ImportProblem `json:"errors"`
 	// MoreErrors counts those beyond the bound.
 	MoreErrors int `json:"more_errors,omitempty"`
@@ -162,6 +165,8 @@ func (h *ImportHistory) Finish() (ImportResult, error) {
 	if err := h.writers.Wait(); err != nil {
 		return ImportResult{}, err
 	}
+	// Cases are appended side by side, so their problems come in any order.
+	slices.SortStableFunc(h.result.Errors, func(a, b ImportProblem) int { return cmp.Compare(a.Line, b.Line) })
 	return h.result, nil
 }
 
@@ -248,9 +253,10 @@ func (w *caseWriter) missing(ctx context.Context, batch []event.Event) ([]event.
 		if err != nil {
 			return nil, err
 		}
-		if e.Revision == 0 && sourceOf(e.Payload) != w.h.source {
-			return nil, fault.New(fault.Conflict, "import.code-taken",
-				"the dossier %q exists already and is not of the log %q; choose a --case-prefix", e.Stream, w.h.source)
+		if e.Revision == 0 {
+			if owner := sourceOf(e.Payload); owner != w.h.source {
+				return nil, codeTaken(strings.TrimPrefix(e.Stream, dossier.StreamPrefix), owner)
+			}
 		}
 		there[e.ID] = true
 	}
@@ -261,6 +267,15 @@ func (w *caseWriter) missing(ctx context.Context, batch []event.Event) ([]event.
 		}
 	}
 	return out, nil
+}
+
+// codeTaken says whose a dossier is and the way out.
+func codeTaken(code, owner string) error {
+	if owner == "" {
+		return fault.New(fault.Conflict, "import.code-taken", "the ledger itself handles the dossier %q; choose a --case-prefix", code)
+	}
+	return fault.New(fault.Conflict, "import.code-taken",
+		"the dossier %q is of the log %q; choose a --case-prefix, or --source where it is the same log", code, owner)
 }
 
 func sourceOf(p event.Payload) string {
