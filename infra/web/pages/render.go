@@ -199,6 +199,11 @@ func (w words) number(n any) (string, error) {
 		return w.whole(int64(n)), nil
 	case float64:
 		return w.decimal(n, 1), nil
+	case *float64:
+		if n == nil {
+			return "–", nil
+		}
+		return w.decimal(*n, 1), nil
 	}
 	return "", fmt.Errorf("pages: %T is no number", n)
 }
