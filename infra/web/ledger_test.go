@@ -76,6 +76,7 @@ type site struct {
 	clock   *clock
 	store   *embedded.Store
 	journal *journal.Journal
+	vault   *keys.Vault
 	server  *web.Server
 	issuer  *auth.DevIssuer
 	logs    *syncBuffer
@@ -152,6 +153,7 @@ func (s *site) openLedger(dir string, logger *slog.Logger) (*commands.Dossiers, 
 	} {
 		register(types)
 	}
+	s.vault = vault
 	s.journal, err = journal.New(s.store, types, vault)
 	must(s.t, err)
 	sample, err := catalogue.Sample()

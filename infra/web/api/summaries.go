@@ -47,7 +47,7 @@ var examples = map[string]any{
 	"submit": map[string]any{
 		"procedure": "3.000347", "channel": "online",
 		"applicant":        map[string]any{"subject": "citizen-an", "kind": "citizen", "name": "Nguyễn Văn Mẫu"},
-		"receiving_agency": "H15.10", "competent_agency": "H15.10", "delivery": "post",
+		"receiving_agency": "G01.21", "competent_agency": "G01.21", "delivery": "post",
 		"documents": []any{map[string]any{
 			"component": "application", "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 			"size_bytes": 24000, "media_type": "application/pdf", "form": "electronic",
@@ -55,7 +55,7 @@ var examples = map[string]any{
 	},
 	"receive":            map[string]any{"slip": "TN-2026-000017"},
 	"request-supplement": map[string]any{"slip": "BS-1", "components": []any{map[string]any{"code": "photo", "copies": 1}}, "why": map[string]any{"ground": "missing-document"}, "basis": "NĐ 118/2025/NĐ-CP"},
-	"assign":             map[string]any{"department": "specialist", "officer": "o-h15-10-2"},
+	"assign":             map[string]any{"department": "specialist", "officer": "o-g01-21-2"},
 	"start-step":         map[string]any{"step": "appraisal"},
 	"complete-step":      map[string]any{"step": "appraisal"},
 	"appraise":           map[string]any{"conclusion": "eligible"},
