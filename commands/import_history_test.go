@@ -62,7 +62,7 @@ func TestTakingOverALog(t *testing.T) {
 
 	refused := takeOver(t, o, "another log", "X-", log)
 	wantResult(t, refused, 0, 0, 0, 5)
-	if len(refused.Errors) != 2 || !strings.Contains(refused.Errors[0].Message, "--case-prefix") {
+	if len(refused.Errors) != 2 || !strings.Contains(refused.Errors[0].Message, "--case-prefix") || !strings.Contains(refused.Errors[0].Message, `of the log "log"`) {
 		t.Fatalf("a dossier code of another log: %+v", refused.Errors)
 	}
 	wantResult(t, takeOver(t, o, "another log", "Y-", log), 2, 5, 0, 0)
@@ -99,5 +99,32 @@ func TestACaseWhoseNameIsTooLongIsReportedAndTheRestGoesOn(t *testing.T) {
 	wantResult(t, result, 1, 1, 0, 1)
 	if len(result.Errors) != 1 {
 		t.Fatalf("%+v", result.Errors)
+	}
+}
+
+func TestProblemsComeInTheOrderOfTheLog(t *testing.T) {
+	o := openOffice(t)
+	h, err := commands.NewImportHistory(o.Journal, "log", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := 40; line > 0; line-- {
+		if err := h.Case(t.Context(), commands.CaseHistory{
+			ID: strings.Repeat("x", 600+line), Line: line,
+			Actions: func(yield func(commands.LegacyAction, error) bool) {
+				yield(commands.LegacyAction{At: time.Unix(1, 0), Activity: "a"}, nil)
+			},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := h.Finish()
+	if err != nil || len(result.Errors) != 40 {
+		t.Fatalf("%v, %+v", err, result)
+	}
+	for i, p := range result.Errors {
+		if p.Line != i+1 {
+			t.Fatalf("problem %d is of line %d", i, p.Line)
+		}
 	}
 }

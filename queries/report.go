@@ -95,7 +95,10 @@ func erased[T any](run func(*Reports, context.Context, Filter, Options) (T, erro
 }
 
 // Names lists the reports in the order in which they are shown.
-func (r *Reports) Names() []string {
+func (r *Reports) Names() []string { return ReportNames() }
+
+// ReportNames lists the reports without a database to ask them of.
+func ReportNames() []string {
 	names := make([]string, len(catalogue))
 	for i, report := range catalogue {
 		names[i] = report.name

@@ -11,11 +11,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/ledger"
+	"dossierledger/infra/readmodels"
 	"github.com/alecthomas/kong"
 	kongyaml "github.com/alecthomas/kong-yaml"
 )
@@ -130,11 +132,15 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitDefect
 	}
 	fmt.Fprintln(stderr, "ledger: "+oneLine(err))
-	if code := fault.CodeOf(err); strings.HasPrefix(code, "usage.") {
+	if code := fault.CodeOf(err); strings.HasPrefix(code, "usage.") || slices.Contains(usageCodes, code) {
 		return exitUsage
 	}
 	return exitFailed
 }
+
+// usageCodes are those of refusals, made below the command line, that only what
+// stands on it can cause.
+var usageCodes = []string{readmodels.CodeUnknown, "simulate.dossiers", "simulate.window", "import.source"}
 
 // oneLine is the message of an error without its line breaks.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

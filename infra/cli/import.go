@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"dossierledger/commands"
+	"dossierledger/domain/fault"
 	"dossierledger/domain/legacy"
 	"dossierledger/infra/historylog"
 )
@@ -17,7 +18,7 @@ type importCommand struct {
 	File       string `arg:"" help:"The log; gzip is read as it is."`
 	Format     string `enum:"xes,csv,ocel," default:"" help:"xes, csv or ocel (default: found from the content)."`
 	CasePrefix string `placeholder:"P" help:"What comes before each case's identifier to make the dossier code."`
-	Map        string `placeholder:"FILE" help:"Column map (JSON or YAML) for columns that are not found by name."`
+	Map        string `placeholder:"FILE" help:"JSON file that names columns not found by name: {\"case_id\": \"Mã hồ sơ\", \"activity\": …, \"timestamp\": …, \"resource\": …}; further members: time_format, time_zone, delimiter, case_attributes, ignore."`
 	Source     string `placeholder:"NAME" help:"Name of the log, by which reports select it (default: the file's name)."`
 	CaseType   string `placeholder:"TYPE" help:"OCEL: the object type that makes a case (default: the one with most events)."`
 }
@@ -85,7 +86,13 @@ func (c *importCommand) Run(w *world) error {
 	if err := errors.Join(err, finishErr); err != nil {
 		return err
 	}
-	return w.print(result, func(out io.Writer) error { return printImport(out, source, result) })
+	if err := w.print(result, func(out io.Writer) error { return printImport(out, source, result) }); err != nil {
+		return err
+	}
+	if result.Skipped > 0 && result.Events+result.AlreadyPresent == 0 {
+		return fault.New(fault.Invalid, "import.nothing", "nothing of %s could be taken over: all %d events were skipped", c.File, result.Skipped)
+	}
+	return nil
 }
 
 func readColumnMap(path string) (*historylog.ColumnMap, error) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"dossierledger/domain/dossier"
@@ -32,6 +34,15 @@ func (c *reportCommand) Run(w *world) error {
 	}
 	if filter.To, err = instant("--to", c.To); err != nil {
 		return err
+	}
+	if filter.From != nil && filter.To != nil && !filter.From.Before(*filter.To) {
+		return usage("--to %s is not after --from %s", c.To, c.From)
+	}
+	if c.Limit < 0 || c.Limit > queries.MaxReportRows {
+		return usage("--limit is 0 (all) to %d, not %d", queries.MaxReportRows, c.Limit)
+	}
+	if names := queries.ReportNames(); !slices.Contains(names, c.Name) {
+		return usage("there is no report %q; the reports are %s", c.Name, strings.Join(names, ", "))
 	}
 	l, models, err := w.caughtUp()
 	if err != nil {

@@ -32,7 +32,7 @@ import (
 //	  "case_type":   "Purchase Order"
 //	}
 //
-// time_format is made of yyyy, yy, MM, M, dd, d, HH, H, hh, h, mm, ss, SSS (one
+// "case_id" may stand for "case", as the column does. time_format is made of yyyy, yy, MM, M, dd, d, HH, H, hh, h, mm, ss, SSS (one
 // to nine S), a (AM or PM), XXX (+07:00 or Z), XX (+0700 or Z) and what stands
 // between them. time_zone is an offset or a name such as Asia/Ho_Chi_Minh and
 // is that of times without a zone. delimiter, case_attributes and ignore are
@@ -49,7 +49,11 @@ type ColumnMap struct {
 	CaseAttributes []string `json:"case_attributes,omitempty"`
 	Ignore         []string `json:"ignore,omitempty"`
 	CaseType       string   `json:"case_type,omitempty"`
+	// CaseID is Case by the column's own name.
+	CaseID string `json:"case_id,omitempty"`
 }
+
+const mapMembers = "case, activity, timestamp, resource, lifecycle, time_format, time_zone, delimiter, case_attributes, ignore, case_type"
 
 // maxMapBytes bounds the document of a ColumnMap.
 const maxMapBytes = 1 << 20
@@ -67,10 +71,13 @@ func ReadColumnMap(r io.Reader) (*ColumnMap, error) {
 	decoder.DisallowUnknownFields()
 	m := new(ColumnMap)
 	if err := decoder.Decode(m); err != nil {
-		return nil, refuse(ErrBadMap, 0, "the column map is not the JSON document expected: %w", err)
+		return nil, refuse(ErrBadMap, 0, "the column map is not the JSON document expected, with some of %s: %w", mapMembers, err)
 	}
 	if decoder.More() {
 		return nil, refuse(ErrBadMap, 0, "the column map is more than one JSON document")
+	}
+	if m.Case != "" && m.CaseID != "" && m.Case != m.CaseID {
+		return nil, refuse(ErrBadMap, 0, "the column map names two columns for the case")
 	}
 	m = m.normalised()
 	if r, size := utf8.DecodeRuneInString(m.Delimiter); m.Delimiter != "" && (size < len(m.Delimiter) || !canDelimit(r)) {
@@ -85,6 +92,7 @@ func ReadColumnMap(r io.Reader) (*ColumnMap, error) {
 // normalised brings names to the form that names from logs have.
 func (m *ColumnMap) normalised() *ColumnMap {
 	n := *m
+	n.Case, n.CaseID = otherwise(n.Case, n.CaseID), ""
 	for _, name := range []*string{&n.Case, &n.Activity, &n.Timestamp, &n.Resource, &n.Lifecycle, &n.CaseType} {
 		*name = composed(*name)
 	}

@@ -29,6 +29,7 @@ type csvReader struct {
 	ofCase     []Attribute
 	event      Event
 	lastCase   string
+	ending     *lineEnding
 }
 
 type csvColumn struct {
@@ -53,7 +54,7 @@ func readCSV(src *source, opts Options, times *timeParser, out *reporter) error 
 	ending := &lineEnding{r: src}
 	c := &csvReader{
 		in: csv.NewReader(bufio.NewReaderSize(ending, sourceBuffer)), src: src, out: out, times: times,
-		limit: opts.Limits.EventBytes, texts: newInterner(),
+		limit: opts.Limits.EventBytes, texts: newInterner(), ending: ending,
 	}
 	c.in.Comma = delimiter
 	c.in.ReuseRecord = true
@@ -270,6 +271,9 @@ func (c *csvReader) row(row []string, line int) error {
 		}
 		size += len(cell) + attributeCost
 	}
+	if len(row) < c.width && c.cutHere() {
+		return malformed(line, "the log is truncated: its last row has %d of %d columns and no line break", len(row), c.width)
+	}
 	if len(row) != c.width {
 		return c.out.skip(line, fmt.Sprintf("the row is left out: it has %d columns, the header has %d", len(row), c.width))
 	}
@@ -302,6 +306,13 @@ func (c *csvReader) row(row []string, line int) error {
 	c.attributes = appendCells(c.attributes[:0], row, c.plain)
 	e.Attributes = c.attributes
 	return c.out.event(e)
+}
+
+// cutHere reports whether the log ends with the row at hand, and that row
+// without a line break.
+func (c *csvReader) cutHere() bool {
+	_, err := c.src.in.Peek(1)
+	return err == io.EOF && c.in.InputOffset() == c.ending.read && c.ending.lineStart < c.ending.read
 }
 
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }

@@ -120,9 +120,20 @@ func TestCSVByMap(t *testing.T) {
 	}
 }
 
+func TestTheMapKnowsTheCaseByItsColumnToo(t *testing.T) {
+	m, err := ReadColumnMap(strings.NewReader(`{"case_id":"Mã hồ sơ","activity":"Thao tác","timestamp":"Lúc"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := read(t, "Thao tác,Mã hồ sơ,Lúc\nKý,H01,2024-05-02\n", Options{Map: m})
+	if len(got.events) != 1 || got.events[0].Case != "H01" || got.events[0].Activity != "Ký" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestBadMapsAreRefused(t *testing.T) {
 	for _, text := range []string{
-		``, `[]`, `{"cases":"a"}`, `{} {}`, `{"delimiter":"ab"}`, `{"delimiter":"\n"}`, `{"time_zone":"Mars/Base"}`, `{"time_zone":"Local"}`, `{"time_zone":"+7"}`,
+		``, `[]`, `{"cases":"a"}`, `{} {}`, `{"delimiter":"ab"}`, `{"case":"a","case_id":"b"}`, `{"delimiter":"\n"}`, `{"time_zone":"Mars/Base"}`, `{"time_zone":"Local"}`, `{"time_zone":"+7"}`,
 		`{"time_format":"dd/MM"}`, `{"time_format":"2006-01-02"}`, `{"time_format":"yyyy-MM-dd QQ"}`, `{"time_format":"yyyy-MM-dd SSS"}`,
 		`{"case":"` + strings.Repeat("x", maxMapBytes) + `"}`,
 	} {

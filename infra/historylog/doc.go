@@ -22,7 +22,8 @@
 // A broken line or event (no case, no activity, no time, a time that cannot be
 // read, a wrong number of columns, an event beyond Limits.EventBytes) is passed
 // to Sink.Problem with its line, is counted in Summary.Skipped, and the rest
-// goes on. A file that is truncated, not well formed, not of its format, or
+// goes on. A last row of CSV that has neither all columns nor a line break is a
+// truncation. A file that is truncated, not well formed, not of its format, or
 // beyond a limit is refused as a whole with a fault: "history.malformed",
 // "history.unsupported", "history.too-large" or "history.no-column". Nothing
 // that was passed to the sink before may then be used.

@@ -104,6 +104,11 @@ func (c *GroupedCase) take(ctx context.Context, run entry) error {
 		return c.takeAttributes(run)
 	}
 	c.Count += int(run[wordCount])
+	if c.Line == 0 {
+		if err := c.lineOfFirst(run); err != nil {
+			return err
+		}
+	}
 	if c.events == nil {
 		n := len(c.runs)
 		inOrder := run[wordSize]&flagOutOfOrder == 0 && (n == 0 || c.runs[n-1][wordLast] <= run[wordFirst])
@@ -120,6 +125,25 @@ func (c *GroupedCase) take(ctx context.Context, run entry) error {
 		c.runs = nil
 	}
 	return c.sortRun(ctx, run)
+}
+
+// lineOfFirst takes the line of a run's first event for the case's own, where
+// the log says nothing of the case as a whole.
+func (c *GroupedCase) lineOfFirst(run entry) error {
+	r, err := c.open(run)
+	if err != nil {
+		return err
+	}
+	body, err := r.next()
+	if err != nil {
+		return err
+	}
+	var e Event
+	if err := c.spool.texts.event(body, &e); err != nil {
+		return err
+	}
+	c.Line = e.Line
+	return nil
 }
 
 // sortRun adds each event of a run to the sorter, by time and then by place in the log.
@@ -219,11 +243,6 @@ func (c *GroupedCase) deliver(visit func(*GroupedCase) error) error {
 	defer c.release()
 	if c.Count == 0 {
 		return nil
-	}
-	if c.ID == "" {
-		if _, err := c.open(c.runs[0]); err != nil {
-			return err
-		}
 	}
 	if c.cut && !c.spool.visited {
 		if err := c.spool.Problem(Problem{Line: c.Line, Message: fmt.Sprintf("the case %s has attributes of more than %d bytes; those beyond are left out", clip(c.ID), c.spool.limits.caseBytes)}); err != nil {

@@ -111,6 +111,7 @@ func TestHostileLogsAreRefusedAsAWhole(t *testing.T) {
 		"CSV without its columns":    {log: text("id,what,when\n1,a,2024-01-01\n"), want: ErrNoColumn, says: "case_id"},
 		"CSV with a column twice":    {log: text("case_id,activity,activity,timestamp\n"), want: ErrNoColumn, says: "twice"},
 		"CSV with an open quote":     {log: text("case_id,activity,timestamp\n1,a,2024-01-01\n2,\"b,2024-01-01\n3,c,2024-01-01\n"), want: ErrMalformed, says: "line 3: the log is truncated"},
+		"CSV cut in its last row":    {log: text("case_id,activity,timestamp\n1,a,2024-01-01\n2,b"), want: ErrMalformed, says: "line 3: the log is truncated"},
 		"CSV with an endless field":  {log: &endless{first: "case_id,activity,timestamp\n1,\"", then: "line\n"}, limits: small, want: ErrTooLarge, says: "quotation mark"},
 		"CSV with an endless line":   {log: &endless{first: "case_id,activity,timestamp\n1,", then: "line"}, limits: small, want: ErrTooLarge, says: "row"},
 		"CSV with an endless header": {log: &endless{then: "line"}, limits: small, want: ErrTooLarge, says: "row"},

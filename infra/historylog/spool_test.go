@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,5 +187,25 @@ func TestSpoolLeavesOutAttributesOfACaseBeyondTheLimit(t *testing.T) {
 	}
 	if problems, n := spool.Problems(); n != 1 || problems[0].Line != 7 {
 		t.Error(problems)
+	}
+}
+
+// A problem with a case has a line to look at, also where the log says nothing
+// of the case as a whole.
+func TestACaseBeginsWithItsFirstLine(t *testing.T) {
+	spool, err := NewSpool(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = spool.Close() }()
+	if _, err := Read(t.Context(), strings.NewReader("case_id,activity,timestamp\n1,a,2024-01-02\n2,a,2024-01-01\n1,b,2024-01-01\n"), Options{}, spool); err != nil {
+		t.Fatal(err)
+	}
+	lines := map[string]int{}
+	if err := spool.Cases(t.Context(), func(c *GroupedCase) error { lines[c.ID] = c.Line; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if lines["1"] != 2 || lines["2"] != 3 {
+		t.Errorf("%v", lines)
 	}
 }
