@@ -1,0 +1,139 @@
+package esdbserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"strings"
+
+	"dossierledger/domain/fault"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// User is one who may call.
+type User struct {
+	// Password is compared in constant time; it must not be empty.
+	Password string
+	// Admin may read and write streams that begin with "$" and manage persistent
+	// subscriptions.
+	Admin bool
+}
+
+type account struct {
+	password [sha256.Size]byte
+	admin    bool
+}
+
+type accounts map[string]account
+
+func newAccounts(users map[string]User) (accounts, error) {
+	out := make(accounts, len(users))
+	for login, u := range users {
+		if login == "" || strings.Contains(login, ":") || u.Password == "" {
+			return nil, fault.New(fault.Invalid, "esdbserver.options",
+				"a user needs a login without colon and a password (login %q)", login)
+		}
+		out[login] = account{password: sha256.Sum256([]byte(u.Password)), admin: u.Admin}
+	}
+	return out, nil
+}
+
+// caller is who makes a call.
+type caller struct {
+	login string
+	admin bool
+}
+
+type callerKey struct{}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// public are the calls that clients make before they say who they are.
+func public(method string) bool {
+	return strings.HasPrefix(method, "/event_store.client.gossip.") ||
+		strings.HasPrefix(method, "/event_store.client.server_features.")
+}
+
+func (s *Server) admit(ctx context.Context, method string) (context.Context, error) {
+	if len(s.accounts) == 0 {
+		return context.WithValue(ctx, callerKey{}, caller{login: "anonymous", admin: true}), nil
+	}
+	if public(method) {
+		return ctx, nil
+	}
+	login, password, ok := basicCredentials(ctx)
+	a, known := s.accounts[login]
+	given := sha256.Sum256([]byte(password))
+	if same := subtle.ConstantTimeCompare(given[:], a.password[:]) == 1; !ok || !known || !same {
+		return nil, status.Error(codes.Unauthenticated, "Unauthenticated")
+	}
+	return context.WithValue(ctx, callerKey{}, caller{login: login, admin: a.admin}), nil
+}
+
+// basicCredentials reads HTTP basic authentication (RFC 7617) from a call's headers.
+func basicCredentials(ctx context.Context) (login, password string, ok bool) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	for _, value := range md.Get("authorization") {
+		scheme, encoded, found := strings.Cut(value, " ")
+		if !found || !strings.EqualFold(scheme, "basic") {
+			continue
+		}
+		plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+		if err != nil {
+			return "", "", false
+		}
+		return strings.Cut(string(plain), ":")
+	}
+	return "", "", false
+}
+
+func (s *Server) admitUnary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (any, error) {
+	ctx, err := s.admit(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := handler(ctx, req)
+	if err != nil {
+		return nil, s.refusal(info.FullMethod, err, func(md metadata.MD) error { return grpc.SetTrailer(ctx, md) })
+	}
+	return answer, nil
+}
+
+type admitted struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (a admitted) Context() context.Context { return a.ctx }
+
+func (s *Server) admitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	ctx, err := s.admit(ss.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	if err := handler(srv, admitted{ServerStream: ss, ctx: ctx}); err != nil {
+		return s.refusal(info.FullMethod, err, func(md metadata.MD) error {
+			ss.SetTrailer(md)
+			return nil
+		})
+	}
+	return nil
+}
+
+// mayRead says whether a caller may see a stream's events.
+func (c caller) mayRead(stream string) bool {
+	stream = strings.TrimPrefix(stream, metadataPrefix)
+	return c.admin || !strings.HasPrefix(stream, systemPrefix)
+}
+
+// mayWrite says whether a caller may append to a stream or set its metadata.
+func (s *Server) mayWrite(c caller, stream string) bool { return !s.opts.ReadOnly && c.mayRead(stream) }

@@ -1,0 +1,39 @@
+// Package esdbserver speaks EventStoreDB's gRPC protocol in front of an
+// eventstore.Store: to its clients it is a single node, the leader of itself.
+//
+// # What is offered
+//
+// Server features, gossip of one member, streams (append, batch append, reads
+// of a stream and of $all in both directions, filters, catch-up subscriptions,
+// delete, tombstone, stream metadata) and persistent subscriptions. Status
+// codes, messages and trailers are EventStoreDB's, because its clients decide by
+// them. Not offered: projections, users, operations, monitoring; those calls
+// are answered with Unimplemented.
+//
+// # Where it differs from EventStoreDB
+//
+//   - A position on the wire is the store's position plus one, commit and
+//     prepare alike: 0 is before everything, as clients take it to be.
+//   - Nothing is ever scavenged. Delete, $tb, $maxCount and $maxAge decide what a
+//     reader of the stream is shown through this server; $all, and whoever reads
+//     the store itself, goes on to see every event. The promise of a ledger that
+//     nothing disappears holds against every client.
+//   - Metadata streams keep their whole history; EventStoreDB shows the last entry.
+//   - An event id is unique in the whole store: an append with an id that is
+//     elsewhere is refused (FailedPrecondition, exception event-id-reused).
+//   - The store's limits hold: at most 4 MiB and 10,000 events in one append, 1 MiB
+//     in one event, unless Options.MaxAppendBytes is lower.
+//   - Content types are not stored: what is valid JSON is told to be JSON.
+//   - Links are ordinary events: "resolve links" is taken and changes nothing.
+//   - $acl is kept with the metadata and is not enforced. Rights come from
+//     Options.Users: an administrator may do everything; others may neither write
+//     nor read streams that begin with $, in $all neither.
+//   - A regular expression is RE2's, which has no back-references and no lookaround.
+//
+// # Guarantees
+//
+// What is answered to a writer is durable as the store promises. A read sees the
+// store as it was when the read began. A subscription is in order, without gap or
+// duplicate. Delete and Tombstone exclude appends to the same stream that come
+// through the same Server; a writer to the store beside it is not held up.
+package esdbserver

@@ -1,0 +1,126 @@
+package esdbserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+	"github.com/google/uuid"
+)
+
+// truncatedForEver is the $tb of a stream that was deleted and may come back.
+const truncatedForEver = math.MaxInt64
+
+// streamState is what a stream's end and metadata say about it.
+type streamState struct {
+	// exists and last are the store's own view, whatever readers are shown.
+	exists bool
+	last   uint64
+	// tombstoned is for ever; deleted lasts until somebody appends again.
+	tombstoned bool
+	deleted    bool
+	// first is the first revision that readers are shown.
+	first  uint64
+	maxAge time.Duration
+	meta   eventstore.StreamMetadata
+}
+
+// retention is the part of stream metadata that EventStoreDB acts on.
+type retention struct {
+	MaxCount       *uint64 `json:"$maxCount"`
+	MaxAge         *uint64 `json:"$maxAge"`
+	TruncateBefore *uint64 `json:"$tb"`
+}
+
+// state looks at a stream. What its metadata does not say in the shape that
+// EventStoreDB knows has no effect.
+func (s *Server) state(ctx context.Context, stream string) (streamState, error) {
+	var st streamState
+	for e, err := range s.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+		if errors.Is(err, eventstore.ErrStreamNotFound) {
+			break
+		}
+		if err != nil {
+			return st, err
+		}
+		st.exists, st.last, st.tombstoned = true, e.Revision, e.Type == tombstoneType
+	}
+	if strings.HasPrefix(stream, metadataPrefix) {
+		return st, nil
+	}
+	var err error
+	if st.meta, err = s.store.Metadata(ctx, stream); err != nil || !st.meta.Exists {
+		return st, err
+	}
+	var r retention
+	if json.Unmarshal(st.meta.Custom, &r) != nil {
+		return st, nil
+	}
+	if r.TruncateBefore != nil {
+		st.first = *r.TruncateBefore
+		st.deleted = st.first >= truncatedForEver
+	}
+	if r.MaxCount != nil && st.exists && *r.MaxCount <= st.last {
+		st.first = max(st.first, st.last-*r.MaxCount+1)
+	}
+	if r.MaxAge != nil {
+		st.maxAge = time.Duration(min(*r.MaxAge, math.MaxInt64/uint64(time.Second))) * time.Second
+	}
+	return st, nil
+}
+
+// found says whether a reader finds the stream.
+func (st streamState) found() bool { return st.exists && !st.deleted }
+
+// shows says whether a reader is shown an event of the stream.
+func (st streamState) shows(e *eventstore.Recorded, now time.Time) bool {
+	return e.Revision >= st.first && (st.maxAge == 0 || now.Sub(e.RecordedAt) <= st.maxAge)
+}
+
+// expectation gives the store the expectation that a client means: a deleted
+// stream counts as one that does not exist.
+func (st streamState) expectation(stream string, expected event.Expected) (event.Expected, error) {
+	if !st.deleted || !st.exists {
+		return expected, nil
+	}
+	switch expected {
+	case event.None:
+		return event.Exact(st.last), nil
+	case event.Exists:
+		return expected, &event.WrongRevision{Stream: stream, Expected: expected}
+	}
+	return expected, nil
+}
+
+// setTruncation changes $tb in a stream's metadata and leaves the rest as it is.
+func (s *Server) setTruncation(ctx context.Context, stream string, meta eventstore.StreamMetadata, before uint64) (event.Written, error) {
+	properties := map[string]json.RawMessage{}
+	expected := event.None
+	if meta.Exists {
+		expected = event.Exact(meta.Revision)
+		if err := json.Unmarshal(meta.Custom, &properties); err != nil {
+			return event.Written{}, invalid("the metadata of stream '%s' is not a JSON object", stream)
+		}
+	}
+	properties["$tb"] = json.RawMessage(fmt.Sprint(before))
+	custom, err := json.Marshal(properties)
+	if err != nil {
+		return event.Written{}, err
+	}
+	return s.store.SetMetadata(ctx, stream, expected, uuid.New(), custom)
+}
+
+// lock is the lock that a stream shares with others.
+func (s *Server) lock(stream string) *sync.RWMutex {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(strings.TrimPrefix(stream, metadataPrefix)))
+	return &s.locks[h.Sum32()%streamLocks]
+}
