@@ -19,9 +19,9 @@ var reportFigures = []report{
 	{"bottlenecks", bottleneckFigures},
 	{"dfg", mapFigures},
 	{"activities", activityFigures},
-	{"variants", variantFigures},
-	{"handover", handoverFigures},
 	{"rework", reworkFigures},
+	{"handover", handoverFigures},
+	{"variants", variantFigures},
 	{"transparency", indexFigures},
 }
 
@@ -64,7 +64,7 @@ func onTimeFigures(v *visit, f queries.Filter, _ statisticsForm) ([]figure, erro
 		year, number, _ := strings.Cut(month, "-")
 		return number + "/" + year
 	}, strings.Compare)
-	byMonth.Columns = v.monthColumns(months)
+	byMonth.Columns, byMonth.Wide = v.monthColumns(months), true
 	byCount := func(of map[string]queries.Timeliness) func(a, b string) int {
 		return func(a, b string) int {
 			return cmp.Or(cmp.Compare(of[b].Received, of[a].Received), strings.Compare(a, b))
@@ -270,12 +270,12 @@ func handoverFigures(v *visit, f queries.Filter, _ statisticsForm) ([]figure, er
 	if err != nil {
 		return nil, err
 	}
-	fig := figure{ID: "handover", Title: v.text("report.handover"), Note: v.text("report.handover.note"), Table: table{
+	fig := figure{ID: "handover", Title: v.text("report.handover"), Note: v.text("report.handover.note"), Wide: true, Table: table{
 		Caption: v.text("report.handover"), Heads: v.heads("giver", "taker", "#count"),
 	}}
 	var bars []bar
 	for _, h := range found {
-		giver, taker := v.code("resource", h.From), v.code("resource", h.To)
+		giver, taker := v.worker(h.From), v.worker(h.To)
 		fig.Table.Rows = append(fig.Table.Rows, []cell{{Text: giver, Raw: h.From}, {Text: taker, Raw: h.To}, v.count(h.Count)})
 		if h.From != h.To && len(bars) < chartRows {
 			bars = append(bars, bar{Label: giver + " → " + taker, Value: float64(h.Count), Text: v.whole(int64(h.Count)), Tone: "calm"})
@@ -283,6 +283,14 @@ func handoverFigures(v *visit, f queries.Filter, _ statisticsForm) ([]figure, er
 	}
 	fig.Bars = newBarChart(fig.Title, bars, largestOf(bars))
 	return []figure{fig}, nil
+}
+
+// worker names a resource of the read models: an officer, or the word for those who are none.
+func (v *visit) worker(id string) string {
+	if name := v.officer(id); name != id {
+		return name
+	}
+	return v.code("resource", id)
 }
 
 func reworkFigures(v *visit, f queries.Filter, _ statisticsForm) ([]figure, error) {

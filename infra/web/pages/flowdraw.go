@@ -68,10 +68,12 @@ func drawNode(n *flowNode, w words, most uint64) mapNode {
 	default:
 		d.Title = w.activity(n.name)
 		d.Tone = "f" + strconv.Itoa(1+min(3, int(4*n.count/(most+1))))
-		for i, line := range wrapped(d.Title, 25, 2) {
-			d.Lines = append(d.Lines, mapLine{Text: line, Y: d.Y + 18 + 15*float64(i)})
+		lines := wrapped(d.Title, 25, 2)
+		first := d.Y + 18 + 7*float64(2-len(lines))
+		for i, line := range lines {
+			d.Lines = append(d.Lines, mapLine{Text: line, Y: first + 15*float64(i)})
 		}
-		d.CountY = d.Y + nodeHeight - 9
+		d.CountY = first + 15*float64(len(lines)) + 1
 		return d
 	}
 	d.Lines = []mapLine{{Text: d.Title + ": " + d.Count, Y: d.Y + endHeight/2 + 4}}
@@ -172,7 +174,7 @@ func drawEdge(e *flowEdge, ports map[portKey]float64, w words, busiest uint64, l
 		slices.Reverse(points)
 	}
 	return mapEdge{
-		Path: curve(points), Width: thickness(e.count, busiest), LabelX: rounded(label.x), LabelY: rounded(label.y),
+		Path: curve(points), Width: thickness(e.count, busiest), LabelX: rounded(label.x + 5 + thickness(e.count, busiest)/2), LabelY: rounded(label.y),
 		Count: w.whole(int64(e.count)), Mean: meanText(e, w), Title: edgeTitle(e, w), Back: e.back,
 	}
 }

@@ -251,35 +251,39 @@ func (g *flowGraph) lay() {
 	g.place()
 }
 
-// turnBack marks edges that would close a circle, the rarest first to be turned.
+// turnBack marks the edges that lead back to where a walk from the beginning is
+// coming from, the busiest ways walked first. Without them there is no circle.
 func (g *flowGraph) turnBack() {
-	below := map[string][]string{}
-	reaches := func(from, to string) bool {
-		queue, seen := []string{from}, map[string]bool{from: true}
-		for len(queue) > 0 {
-			at := queue[0]
-			queue = queue[1:]
-			if at == to {
-				return true
-			}
-			for _, next := range below[at] {
-				if !seen[next] {
-					seen[next] = true
-					queue = append(queue, next)
-				}
-			}
-		}
-		return false
-	}
+	out := map[string][]*flowEdge{}
 	slices.SortStableFunc(g.edges, func(a, b *flowEdge) int {
 		return cmp.Or(cmp.Compare(b.count, a.count), strings.Compare(a.from, b.from), strings.Compare(a.to, b.to))
 	})
 	for _, e := range g.edges {
-		if reaches(e.to, e.from) {
-			e.back = true
-			continue
+		out[e.from] = append(out[e.from], e)
+	}
+	const walking, walked = 1, 2
+	mark := map[string]int{}
+	var walk func(name string)
+	walk = func(name string) {
+		mark[name] = walking
+		for _, e := range out[name] {
+			switch mark[e.to] {
+			case walking:
+				e.back = true
+			case walked:
+			default:
+				walk(e.to)
+			}
 		}
-		below[e.from] = append(below[e.from], e.to)
+		mark[name] = walked
+	}
+	starts := sortedKeys(g.nodes, func(a, b string) int {
+		return cmp.Or(cmp.Compare(boolRank(a != flowBegin), boolRank(b != flowBegin)), cmp.Compare(g.nodes[b].count, g.nodes[a].count), strings.Compare(a, b))
+	})
+	for _, name := range starts {
+		if mark[name] == 0 {
+			walk(name)
+		}
 	}
 }
 
@@ -432,7 +436,7 @@ const (
 	endWidth   = 92.0
 	endHeight  = 34.0
 	bendWidth  = 30.0
-	nodeGap    = 34.0
+	nodeGap    = 46.0
 	layerPitch = 132.0
 	mapMargin  = 26.0
 )
@@ -480,12 +484,20 @@ func pull(layer []*flowNode, neighbours func(*flowNode) []*flowNode) {
 	wish := make([]float64, len(layer))
 	for i, n := range layer {
 		wish[i] = n.x
-		if all := neighbours(n); len(all) > 0 {
-			sum := 0.0
-			for _, other := range all {
-				sum += other.x
+		sum, weight := 0.0, 0.0
+		for _, other := range neighbours(n) {
+			// Long edges are to be straight rather than short ones.
+			pull := 1.0
+			switch {
+			case n.name == "" && other.name == "":
+				pull = 8
+			case n.name == "" || other.name == "":
+				pull = 2
 			}
-			wish[i] = sum / float64(len(all))
+			sum, weight = sum+pull*other.x, weight+pull
+		}
+		if weight > 0 {
+			wish[i] = sum / weight
 		}
 	}
 	apart := func(i int) float64 { return (layer[i].width+layer[i+1].width)/2 + nodeGap }

@@ -19,6 +19,8 @@ func (w words) date(t time.Time) string { return t.In(ict).Format("02/01/2006") 
 
 func (w words) dateTime(t time.Time) string { return t.In(ict).Format("02/01/2006 15:04") }
 
+func (w words) clock(t time.Time) string { return t.In(ict).Format("15:04") }
+
 // precise shows seconds too, for what auditors compare.
 func (w words) precise(t time.Time) string { return t.In(ict).Format("02/01/2006 15:04:05.000") }
 
@@ -69,6 +71,14 @@ func (w words) decimal(v float64, places int) string {
 		out = "−" + out
 	}
 	return out
+}
+
+// trimmed writes one place behind the point, and none where it would be zero.
+func (w words) trimmed(v float64) string {
+	if v == math.Trunc(v) {
+		return w.decimal(v, 0)
+	}
+	return w.decimal(v, 1)
 }
 
 func (w words) percent(share float64) string { return w.decimal(100*share, 1) + " %" }

@@ -97,6 +97,7 @@ type Dependencies struct {
 type Pages struct {
 	Dependencies
 	views   map[string]*views // by language
+	people  officers
 	fields  map[string]procedure.Text
 	figures figuresCache
 }
@@ -116,11 +117,12 @@ func New(d Dependencies) (*Pages, error) {
 		d.Identify = func(c *fiber.Ctx) request.Info { return request.From(c.UserContext()) }
 	}
 	p := &Pages{Dependencies: d, views: map[string]*views{}, fields: map[string]procedure.Text{}}
+	p.people = officersOf(d.Personas)
 	for _, f := range d.Fields {
 		p.fields[f.Slug] = f.Name
 	}
 	for _, lang := range Languages {
-		v, err := parseViews(lang)
+		v, err := parseViews(lang, p.people)
 		if err != nil {
 			return nil, err
 		}

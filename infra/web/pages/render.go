@@ -99,8 +99,8 @@ func pageNames() ([]string, error) {
 	return names, nil
 }
 
-func parseViews(lang string) (*views, error) {
-	base, err := template.New("layout.html").Option("missingkey=error").Funcs(functions(words(lang))).
+func parseViews(lang string, people officers) (*views, error) {
+	base, err := template.New("layout.html").Option("missingkey=error").Funcs(functions(words(lang), people)).
 		ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
@@ -135,7 +135,7 @@ func (v *views) render(to io.Writer, name string, f frame) error {
 }
 
 // functions are what templates call. Words and formats are those of one language.
-func functions(w words) template.FuncMap {
+func functions(w words, people officers) template.FuncMap {
 	return template.FuncMap{
 		"t":  w.say,
 		"in": func(text procedure.Text) string { return text.In(string(w)) },
@@ -145,6 +145,8 @@ func functions(w words) template.FuncMap {
 			}
 			return "", errors.New("pages: no file is called " + name)
 		},
+		"officer":  func(id string) string { return people.name(id, w) },
+		"clock":    func(at any) (string, error) { return onMoment(at, w.clock) },
 		"code":     w.code,
 		"date":     func(at any) (string, error) { return onMoment(at, w.date) },
 		"datetime": func(at any) (string, error) { return onMoment(at, w.dateTime) },
@@ -198,12 +200,12 @@ func (w words) number(n any) (string, error) {
 	case uint16:
 		return w.whole(int64(n)), nil
 	case float64:
-		return w.decimal(n, 1), nil
+		return w.trimmed(n), nil
 	case *float64:
 		if n == nil {
 			return "–", nil
 		}
-		return w.decimal(*n, 1), nil
+		return w.trimmed(*n), nil
 	}
 	return "", fmt.Errorf("pages: %T is no number", n)
 }

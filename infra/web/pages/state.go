@@ -49,12 +49,11 @@ func (v *visit) changeRows(changes []queries.Change) []changeRow {
 			row := changeRow{Label: v.way(p), Pointer: p, Kind: "changed"}
 			was, had := before[p]
 			is, has := after[p]
-			name := p[strings.LastIndexByte(p, '/')+1:]
 			if had {
-				row.Before = v.leaf(name, was)
+				row.Before = v.leaf(p, was)
 			}
 			if has {
-				row.After = v.leaf(name, is)
+				row.After = v.leaf(p, is)
 			}
 			switch {
 			case !had:
@@ -89,7 +88,7 @@ func (v *visit) stateRows(state any) []changeRow {
 		if all[p] == nil || all[p] == "" {
 			continue
 		}
-		rows = append(rows, changeRow{Label: v.way(p), Pointer: p, After: v.leaf(p[strings.LastIndexByte(p, '/')+1:], all[p])})
+		rows = append(rows, changeRow{Label: v.way(p), Pointer: p, After: v.leaf(p, all[p])})
 	}
 	return rows
 }
@@ -145,8 +144,12 @@ func (v *visit) way(pointer string) string {
 	return strings.Join(parts, " › ")
 }
 
-// leaf puts a single value into words.
-func (v *visit) leaf(name string, value any) string {
+// leaf puts the single value at a pointer into words.
+func (v *visit) leaf(pointer string, value any) string {
+	name := pointer[strings.LastIndexByte(pointer, '/')+1:]
+	if strings.HasSuffix(pointer, "/term/amount") {
+		name = "term"
+	}
 	switch value := value.(type) {
 	case queries.PersonalValue:
 		switch {
@@ -181,6 +184,8 @@ func (v *visit) value(name, text string) string {
 		return v.dateTime(at)
 	}
 	switch name {
+	case "officer", "approver", "signer", "previous_officer":
+		return v.officer(text)
 	case "support_agency", "receiving_agency", "competent_agency", "agency", "suggested_agency":
 		return v.agencyName(text)
 	case "department", "step", "to", "from":
@@ -221,7 +226,7 @@ func (v *visit) applicant(state any) string {
 	all := map[string]any{}
 	leaves("", state, all)
 	if name, ok := all["/applicant/name"]; ok {
-		return v.leaf("name", name)
+		return v.leaf("/applicant/name", name)
 	}
 	return ""
 }

@@ -82,6 +82,9 @@ func (w words) optional(v *float64, show func(float64) string) cell {
 // tableRows is how many rows of a table are on the page; the rest is in the download.
 const tableRows = 50
 
+// pathRows is the same for paths, which are long.
+const pathRows = 10
+
 type statisticsPage struct {
 	Form    statisticsForm
 	Summary *queries.Summary
@@ -200,9 +203,13 @@ func (v *visit) figuresOf(r report, f queries.Filter, form statisticsForm) []fig
 	for i := range figures {
 		figures[i].JSON = apiLink(r.name, v.query)
 		figures[i].CSV = csvLink(figures[i].ID, v.query)
-		if more := len(figures[i].Table.Rows) - tableRows; more > 0 {
+		rows := tableRows
+		if r.name == "variants" {
+			rows = pathRows
+		}
+		if more := len(figures[i].Table.Rows) - rows; more > 0 {
 			figures[i].Table.More = more
-			figures[i].Table.Rows = figures[i].Table.Rows[:tableRows]
+			figures[i].Table.Rows = figures[i].Table.Rows[:rows]
 		}
 	}
 	return figures

@@ -44,7 +44,7 @@ var statisticsWords = map[string]procedure.Text{
 	"report.dfg.note":             {VI: "Việc nào nối tiếp việc nào: số lần và thời gian trung bình. Nét đứt là quay lại.", EN: "Which action directly follows which: how often, and the mean time. Broken lines go back."},
 	"report.activities":           {VI: "Các loại việc", EN: "Activities"},
 	"report.variants":             {VI: "Các đường đi của hồ sơ", EN: "Paths of dossiers"},
-	"report.variants.note":        {VI: "200 đường đi thường gặp nhất.", EN: "The 200 most frequent paths."},
+	"report.variants.note":        {VI: "Các đường đi thường gặp nhất; tệp tải về có 200.", EN: "The most frequent paths; the download has 200."},
 	"report.handover":             {VI: "Chuyển giao giữa người với người", EN: "Handover between people"},
 	"report.handover.note":        {VI: "Việc của người này được người kia tiếp nối; biểu đồ bỏ qua việc tự nối tiếp.", EN: "One person's action is followed by another's; the chart leaves out following oneself."},
 	"report.rework":               {VI: "Làm lại", EN: "Rework"},
