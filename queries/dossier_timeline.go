@@ -154,7 +154,19 @@ func (d *Dossiers) TimelineOf(c Case, view View) (Timeline, error) {
 }
 
 // Entries puts the events of a case into words, in the order of the stream.
-func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) {
+func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) { return d.entriesFrom(c, 0, view) }
+
+// LastEntry puts the newest event of a case into words.
+func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
+	entries, err := d.entriesFrom(c, len(c.Events)-1, view)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entries[0], nil
+}
+
+// entriesFrom puts the events from the first-th on into words.
+func (d *Dossiers) entriesFrom(c Case, first int, view View) ([]Entry, error) {
 	version, err := d.version(c.State)
 	if err != nil {
 		return nil, err
@@ -167,23 +179,16 @@ func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, len(c.Events))
-	for i, e := range c.Events {
-		entries[i] = n.entry(e, view)
+	entries := make([]Entry, 0, len(c.Events)-first)
+	for i := first; i < len(c.Events); i++ {
+		e := c.Events[i]
+		entry := n.entry(e, view)
 		if i > 0 && e.Metadata.OccurredAt.After(c.Events[i-1].Metadata.OccurredAt) {
-			entries[i].WorkingSecondsSince = wholeSeconds(calendar.Between(c.Events[i-1].Metadata.OccurredAt, e.Metadata.OccurredAt))
+			entry.WorkingSecondsSince = wholeSeconds(calendar.Between(c.Events[i-1].Metadata.OccurredAt, e.Metadata.OccurredAt))
 		}
+		entries = append(entries, entry)
 	}
 	return entries, nil
-}
-
-// LastEntry puts the newest event of a case into words.
-func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
-	entries, err := d.Entries(c, view)
-	if err != nil {
-		return Entry{}, err
-	}
-	return entries[len(entries)-1], nil
 }
 
 func (n names) entry(e event.Event, view View) Entry {

@@ -103,6 +103,11 @@ func TestWhoInsistsOnARevisionIsToldThatItIsGone(t *testing.T) {
 	s.post(citizen, path+"/attach-document", document("")).is(t, http.StatusOK)
 	s.do(call{as: deskOfficer, method: "GET", path: path, header: map[string]string{"If-None-Match": seen}}).is(t, http.StatusOK)
 
+	head := s.do(call{as: deskOfficer, method: "HEAD", path: path}).is(t, http.StatusOK)
+	if head.body != "" || head.header.Get("ETag") != s.get("", path).header.Get("ETag") {
+		t.Errorf("HEAD: %s %q", head.header.Get("ETag"), head.body)
+	}
+
 	insist := func(tag string) answer {
 		return s.do(call{as: deskOfficer, method: "POST", path: path + "/receive", body: `{"slip":"TN-1"}`, header: map[string]string{"If-Match": tag}})
 	}

@@ -99,8 +99,9 @@ func proxyHeader(proxies []string) string {
 }
 
 func (s *Server) mount() error {
-	s.app.Use(s.observe, s.recovered, s.checked, s.identified, s.limited)
-	s.mountHealth()
+	s.app.Use(s.observe, s.recovered, s.checked)
+	s.mountHealth() // before the limits: whoever watches the ledger is never held back
+	s.app.Use(s.identified, s.limited)
 	s.mountSession()
 	var err error
 	s.api, err = api.Mount(s.app, s.deps.API, api.Options{

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,7 +115,7 @@ func Mount(app *fiber.App, deps Dependencies, options Options) (*API, error) {
 		Dependencies: deps, Options: options,
 		streams: make(chan struct{}, options.Streams), actions: map[string]policy.Action{},
 	}
-	a.huma = humafiber.New(app, description(options))
+	a.huma = humafiber.NewWithGroup(app, withHead{app}, description(options))
 	a.mountCommands()
 	a.mountDossiers()
 	a.mountStream()
@@ -131,6 +132,18 @@ func Mount(app *fiber.App, deps Dependencies, options Options) (*API, error) {
 		return c.Send(document)
 	})
 	return a, nil
+}
+
+// withHead answers HEAD wherever it answers GET (RFC 9110, 9.3.2), but for
+// streams, which have nothing to say without their body.
+type withHead struct{ fiber.Router }
+
+// Add registers a route.
+func (r withHead) Add(method, path string, handlers ...fiber.Handler) fiber.Router {
+	if method == http.MethodGet && !strings.HasSuffix(path, "/stream") {
+		r.Router.Add(http.MethodHead, path, handlers...)
+	}
+	return r.Router.Add(method, path, handlers...)
 }
 
 // Document gives the OpenAPI document's object.

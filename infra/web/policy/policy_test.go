@@ -16,7 +16,9 @@ var concern = dossier.State{
 	Opinions:    []dossier.Opinion{{Agency: "O"}}, Forwards: []dossier.Forwarding{{To: dossier.Holder{Agency: "F"}}},
 }
 
-func officer(agency string) event.Actor { return event.Actor{ID: "o", Role: event.RoleOfficer, Agency: agency} }
+func officer(agency string) event.Actor {
+	return event.Actor{ID: "o", Role: event.RoleOfficer, Agency: agency}
+}
 func citizen(id string) event.Actor     { return event.Actor{ID: id, Role: event.RoleCitizen} }
 func staff(role event.Role) event.Actor { return event.Actor{ID: "x", Role: role} }
 
