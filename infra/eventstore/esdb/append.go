@@ -1,0 +1,141 @@
+package esdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
+)
+
+// Append implements eventstore.Store. When the outcome is not known in time, the
+// error is the context's or ErrTimeout, and the same batch can be repeated.
+func (s *Store) Append(
+	ctx context.Context, stream string, expected event.Expected, events ...eventstore.Proposed,
+) (event.Written, error) {
+	if strings.HasPrefix(stream, systemPrefix) {
+		return event.Written{}, invalid("stream %q: names that begin with %q belong to the store", stream, systemPrefix)
+	}
+	return s.submit(ctx, stream, expected, events)
+}
+
+func (s *Store) submit(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (w event.Written, err error) {
+	if err := s.open(ctx); err != nil {
+		return event.Written{}, err
+	}
+	if err := checkBatch(stream, events); err != nil {
+		return event.Written{}, err
+	}
+	ctx, end := span(ctx, "append", stream, len(events))
+	defer func() { end(err) }()
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	release, err := s.turns.take(ctx, stream)
+	if err != nil {
+		return event.Written{}, err
+	}
+	defer release()
+	return again(ctx, s.closing, func() (event.Written, error) { return s.try(ctx, stream, expected, events) })
+}
+
+// try makes one attempt to append.
+func (s *Store) try(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (event.Written, error) {
+	t, known := s.tails.Get(stream)
+	_, exact := expected.Revision()
+	if sure := known && (exact || expected == event.None) && expected.Holds(t.exists, t.last); !sure {
+		var err error
+		if t, err = s.look(ctx, stream); err != nil {
+			return event.Written{}, err
+		}
+	}
+	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
+		return w, err
+	}
+	if !expected.Holds(t.exists, t.last) {
+		return event.Written{}, &event.WrongRevision{Stream: stream, Expected: expected, Exists: t.exists, Actual: t.last}
+	}
+	result, err := s.send(ctx, stream, expected, events)
+	if errors.Is(err, errWrongVersion) {
+		return s.beaten(ctx, stream, expected, events)
+	}
+	if err != nil {
+		s.tails.Remove(stream)
+		return event.Written{}, err
+	}
+	w := event.Written{Revision: result.NextExpectedVersion, Position: result.CommitPosition}
+	if t.exists && w.Revision <= t.last {
+		// The server found the ids further back than this adapter looks.
+		return s.repeated(ctx, stream, w.Revision)
+	}
+	if first := w.Revision + 1 - uint64(len(events)); t.next() != first {
+		s.tails.Remove(stream)
+		return w, nil
+	}
+	for i := range events {
+		t.add(w.Revision+1-uint64(len(events)-i), events[i].ID, s.window)
+	}
+	s.tails.Add(stream, t)
+	return w, nil
+}
+
+// beaten finds out why the server refused: the batch is there already, or
+// somebody else was first.
+func (s *Store) beaten(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (event.Written, error) {
+	t, err := s.look(ctx, stream)
+	if err != nil {
+		return event.Written{}, err
+	}
+	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
+		return w, err
+	}
+	if expected.Holds(t.exists, t.last) {
+		// What the server refused holds now: it is worth another attempt.
+		return event.Written{}, same(ErrNotLeader, "stream %q: the event store refused what it shows as right", stream)
+	}
+	return event.Written{}, &event.WrongRevision{Stream: stream, Expected: expected, Exists: t.exists, Actual: t.last}
+}
+
+func (s *Store) send(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (*client.WriteResult, error) {
+	data := make([]client.EventData, len(events))
+	for i, e := range events {
+		content := client.ContentTypeBinary
+		if validJSON(e.Data) {
+			content = client.ContentTypeJson
+		}
+		data[i] = client.EventData{EventID: e.ID, EventType: e.Type, ContentType: content, Data: e.Data, Metadata: e.Metadata}
+	}
+	timeout := s.timeout
+	opts := client.AppendToStreamOptions{ExpectedRevision: expectedRevision(expected), RequiresLeader: true, Deadline: &timeout}
+	result, err := call(ctx, s.link, stream, func(*client.WriteResult) {},
+		func(ctx context.Context, c *client.Client) (*client.WriteResult, error) {
+			return c.AppendToStream(ctx, stream, opts, data...)
+		})
+	if err != nil && !errors.Is(err, errWrongVersion) {
+		return nil, fmt.Errorf("append to stream %q: %w", stream, err)
+	}
+	return result, err
+}
+
+func expectedRevision(e event.Expected) client.ExpectedRevision {
+	if r, ok := e.Revision(); ok {
+		return client.Revision(r)
+	}
+	switch e {
+	case event.None:
+		return client.NoStream{}
+	case event.Exists:
+		return client.StreamExists{}
+	}
+	return client.Any{}
+}

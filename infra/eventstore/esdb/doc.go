@@ -1,0 +1,41 @@
+// Package esdb is the event store on an EventStoreDB (or KurrentDB) node or
+// cluster: an eventstore.Store over the official client.
+//
+// # What it adds to the client
+//
+//   - The port's idempotency. EventStoreDB recognises a repeated append only where
+//     its expectation says, and for "any" only from memory. Here the ids of a
+//     stream's last Options.IDWindow events are looked at before an append: a
+//     repeated batch is answered with Repeated whatever it expects, a batch of
+//     which a part is there is refused. Ids that are further back, or in other
+//     streams, are not found; EventStoreDB does not look for them either.
+//   - Typed refusals, with the actual revision where one was expected.
+//   - Reconnecting: a call that fails because the node is away, not the leader or
+//     restarting is made again, with growing pauses, until its time is up; appends
+//     too, since their ids make that safe. A subscription goes on behind the last
+//     event that it delivered, without loss or duplicate.
+//
+// # How it knows that an append is a repetition
+//
+// EventStoreDB answers a repeated append as it answered the first. So the stream's
+// end is read before (only what is new since the last look; what this Store wrote
+// itself it knows), and appends of one Store to one stream take turns. A batch
+// that is found there is not sent again. There is one case in which Repeated is
+// false although it should be true: two processes send the same batch at the same
+// moment. The batch is there once, all the same.
+//
+// # What the server must be
+//
+// EventStoreDB 23.10 or later (it tells subscribers that they have caught up) or
+// KurrentDB, whose protocol is the same; MaxAppendSize at least 4 MiB plus what
+// type names take (its default of 1 MiB refuses batches that the port allows).
+// Connect to the leader (nodePreference=leader, the client's default): followers
+// may show less than was acknowledged. The client's connection string carries TLS,
+// credentials, user certificates and discovery.
+//
+// Positions are EventStoreDB's commit positions. RecordedAt is the server's clock,
+// unless the event was copied from another ledger, see StampRecordedAt. Metadata
+// streams show their last entry only, EventStoreDB keeps no more of them.
+// Server-side filters are prefixes on streams or on types; what else a filter asks
+// is decided here, on events that come over the wire.
+package esdb
