@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"sort"
 	"time"
 
 	"dossierledger/domain/dossier"
@@ -15,6 +16,8 @@ import (
 type Timeline struct {
 	Status  Status  `json:"status"`
 	Entries []Entry `json:"entries"`
+	// Next is the revision from which the entries go on, where this is a part.
+	Next *uint64 `json:"next,omitempty"`
 	// Steps are those of the procedure, in its order; none for a history taken over.
 	Steps []StepProgress `json:"steps,omitempty"`
 	Stuck *Stuck         `json:"stuck,omitempty"` // absent once the dossier has ended
@@ -153,6 +156,17 @@ func (d *Dossiers) TimelineOf(c Case, view View) (Timeline, error) {
 	return answer, nil
 }
 
+// Part keeps the entries from a revision on, at most limit.
+func (t Timeline) Part(from uint64, limit int) Timeline {
+	first := sort.Search(len(t.Entries), func(i int) bool { return t.Entries[i].Revision >= from })
+	rest := t.Entries[first:]
+	t.Entries, t.Next = rest[:min(limit, len(rest))], nil
+	if len(rest) > limit {
+		t.Next = &rest[limit].Revision
+	}
+	return t
+}
+
 // Entries puts the events of a case into words, in the order of the stream.
 func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) { return d.entriesFrom(c, 0, view) }
 
@@ -243,6 +257,12 @@ func (n names) steps(s dossier.State, calendar dossier.Calendar, now time.Time) 
 			by, err := dueBy(s.Clock, calendar, promised*time.Duration(share)/100, now)
 			if err != nil {
 				return nil, err
+			}
+			// All steps together end with the appointment, also where it was promised
+			// for the opening of a day and the same working time is used up at the
+			// closing before.
+			if !s.Clock.Paused() && (share >= 100 || by.After(s.Clock.Due)) {
+				by = s.Clock.Due
 			}
 			p.DueBy = moment(by)
 		}

@@ -186,6 +186,8 @@ func TestWhoAsksTooOftenWaits(t *testing.T) {
 	}
 	s.get("", "/healthz").is(t, 200)        // whoever watches the ledger is never held back
 	s.get(auditor, "/api/v1/me").is(t, 200) // another caller has a bucket of their own
+	// Guessing tokens is asking too.
+	s.do(call{method: "GET", path: anything, header: map[string]string{"Authorization": "Bearer guess"}}).refused(t, http.StatusTooManyRequests, "request.rate")
 	s.clock.pass(2 * time.Second)
 	s.get("", anything).is(t, 200)
 }

@@ -63,6 +63,9 @@ func TestADossiersLifeOverHTTP(t *testing.T) {
 	}
 	for _, step := range timeline["steps"].([]any) {
 		step := step.(map[string]any)
+		if step["step"].(map[string]any)["code"] == "delivery" && step["due_by"] != status["due_at"] {
+			t.Errorf("the last step is due at %v, the dossier at %v", step["due_by"], status["due_at"])
+		}
 		if step["step"].(map[string]any)["code"] == "appraisal" && step["verdict"] != "kept" {
 			t.Errorf("appraisal took 20 of 40 minutes: %v", step)
 		}

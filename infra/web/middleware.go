@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"dossierledger/domain/event"
 	"dossierledger/infra/web/problem"
 	"dossierledger/infra/web/request"
 )
@@ -35,9 +36,19 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	took, status, route := s.now().Sub(began), c.Response().StatusCode(), route(c)
 	s.metrics.answered(c.Method(), route, status, took)
+	who := Info(c)
 	s.log.Info("request", "method", c.Method(), "route", route, "status", status, "took", took,
-		"bytes", answerSize(c), "role", string(Info(c).Role), "trace", span.trace)
+		"bytes", answerSize(c), "role", string(who.Role), "staff", staffID(who), "trace", span.trace)
 	return nil
+}
+
+// staffID names a member of staff in the log, so that refused requests can be
+// looked into. Citizens are not named there, not even by their pseudonym.
+func staffID(who request.Info) string {
+	if who.Role == event.RoleCitizen {
+		return ""
+	}
+	return who.ID
 }
 
 // answerSize is the size of an answer, -1 where it is still to be written: asking
@@ -115,7 +126,7 @@ func (s *Server) identified(c *fiber.Ctx) error {
 		identity, err := s.verifier.Verify(strings.TrimSpace(token))
 		if err != nil {
 			s.log.Info("a token was refused", "trace", info.Trace, "why", errors.Unwrap(err))
-			return err
+			return errors.Join(s.take("address "+c.IP()), err)
 		}
 		info.Identity = identity
 	case c.Cookies(SessionCookie) != "" && s.verifier != nil:
@@ -154,11 +165,20 @@ func (s *Server) limited(c *fiber.Ctx) error {
 	if who := Info(c); who.Known() {
 		caller = "account " + who.ID
 	}
-	if wait, ok := s.limits.take(caller); !ok {
-		s.metrics.limited.Inc()
-		return problem.RateLimited(int(wait/time.Second) + 1)
+	if err := s.take(caller); err != nil {
+		return err
 	}
 	return c.Next()
+}
+
+// take counts a request of a caller; one too many is refused.
+func (s *Server) take(caller string) error {
+	wait, ok := s.limits.take(caller)
+	if ok {
+		return nil
+	}
+	s.metrics.limited.Inc()
+	return problem.RateLimited(int(wait/time.Second) + 1)
 }
 
 // protect sets the headers that keep pages and answers to themselves.

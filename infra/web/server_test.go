@@ -45,10 +45,13 @@ func TestMetricsAndLogsHoldRoutesAndNoCodes(t *testing.T) {
 		t.Error("no metric of the route")
 	}
 	logs := s.logs.String()
+	if !strings.Contains(logs, `"staff":"`+deskOfficer+`"`) {
+		t.Error("the log does not say which member of staff asked")
+	}
 	if !strings.Contains(logs, "0af7651916cd43dd8448eb211c80319c") {
 		t.Error("the trace is not in the log")
 	}
-	for _, secret := range []string{code, "ly-do-rieng", s.token(deskOfficer)[:40], "Nguyễn"} {
+	for _, secret := range []string{code, "ly-do-rieng", s.token(deskOfficer)[:40], "Nguyễn", citizen} {
 		if strings.Contains(metrics, secret) || strings.Contains(logs, secret) {
 			t.Errorf("%.20q is in the metrics or the log", secret)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,6 +138,20 @@ func TestReplayingADossier(t *testing.T) {
 	}
 	if events := s.get("", path).object(t)["events"].(float64); float64(steps) != events {
 		t.Errorf("%d steps back over %v events", steps, events)
+	}
+	// The timeline in parts is the timeline.
+	whole := s.get("", path+"/timeline").object(t)["entries"].([]any)
+	var parts []any
+	for address := path + "/timeline?limit=2"; ; {
+		part := s.get("", address).is(t, 200).object(t)
+		parts = append(parts, part["entries"].([]any)...)
+		if part["next"] == nil {
+			break
+		}
+		address = path + "/timeline?limit=2&from=" + trim(part["next"])
+	}
+	if !reflect.DeepEqual(parts, whole) {
+		t.Errorf("%d entries in parts, %d at once", len(parts), len(whole))
 	}
 	s.get(auditor, path+"/replay?at=2026-11-16T01:00:00Z").refused(t, 404, "replay.before-first")
 }

@@ -98,6 +98,8 @@ func (a *API) mountDossiers() {
 	type timelineInput struct {
 		DossierInput
 		Conditional
+		From  uint64 `query:"from" doc:"The first revision whose entry is wanted."`
+		Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"How many entries at most; next says where they go on."`
 	}
 	route(a, huma.Operation{
 		OperationID: "timeline", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}/timeline", Tags: []string{"Dossiers"},
@@ -112,7 +114,7 @@ func (a *API) mountDossiers() {
 			return unchanged[queries.Timeline](c), nil
 		}
 		timeline, err := a.Dossiers.TimelineOf(c, a.wordsFor(ctx, c))
-		return answered(c, timeline), err
+		return answered(c, timeline.Part(in.From, in.Limit)), err
 	})
 
 	a.mountHistory()
