@@ -265,28 +265,34 @@ func (w *window) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// signIn signs a made-up person in by the form of the sign-in page. The form is
-// posted from here: the ledger's clock stands in the past, where the browser
-// would take the cookie for expired.
-func (w *window) signIn(persona string) {
-	w.t.Helper()
+// session signs a made-up person in by the form of the sign-in page. The form is
+// posted from here: the ledger's clock stands still, so that a browser may take
+// the cookie for expired.
+func session(t *testing.T, persona string) *http.Cookie {
+	t.Helper()
 	form := strings.NewReader(url.Values{"persona": {persona}, "next": {"/"}}.Encode())
-	req, err := http.NewRequestWithContext(w.ctx, http.MethodPost, shared.url+"/sign-in", form)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, shared.url+"/sign-in", form)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it is not read
+	_ = answer.Body.Close() // it is not read
 	cookies := answer.Cookies()
 	if answer.StatusCode != http.StatusSeeOther || len(cookies) != 1 {
-		w.t.Fatalf("signing in answered %d with %d cookies", answer.StatusCode, len(cookies))
+		t.Fatalf("signing in answered %d with %d cookies", answer.StatusCode, len(cookies))
 	}
+	return &http.Cookie{Name: cookies[0].Name, Value: cookies[0].Value}
+}
+
+func (w *window) signIn(persona string) {
+	w.t.Helper()
+	cookie := session(w.t, persona)
 	w.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, network.SetCookie, network.SetCookieParams{Name: cookies[0].Name, Value: cookies[0].Value, URL: shared.url})
+		_, err := cdp.Call(ctx, target, network.SetCookie, network.SetCookieParams{Name: cookie.Name, Value: cookie.Value, URL: shared.url})
 		return err
 	}))
 }

@@ -6,11 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
+
 	"dossierledger/commands"
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/procedure"
 	"dossierledger/infra/ledger"
+	"dossierledger/queries"
 )
 
 // The people and the place of the hand-made dossiers.
@@ -76,4 +79,39 @@ func clockTime(text string) time.Time {
 		panic(err)
 	}
 	return at
+}
+
+// findExamples chooses simulated dossiers to look at, through the read side.
+func findExamples(ctx context.Context, l *ledger.Ledger) error {
+	asked, err := queries.NewDossiers(l.Journal, l.Registers, l.Now)
+	if err != nil {
+		return err
+	}
+	best := map[*string]int{}
+	for e, err := range l.Journal.ReadAll(ctx, nil, dossier.StreamPrefix) {
+		if err != nil {
+			return err
+		}
+		if e.Revision != 0 || e.Payload.EventType() != (dossier.Submitted{}).EventType() {
+			continue
+		}
+		code, _ := strings.CutPrefix(e.Stream, dossier.StreamPrefix)
+		status, err := asked.Status(ctx, code)
+		if err != nil {
+			return err
+		}
+		example := map[dossier.Status]*string{dossier.StatusDelivered: &shared.done, dossier.StatusSupplement: &shared.waiting}[dossier.Status(status.Status.Code)]
+		if weight := status.Events + 40*status.Supplements; example != nil && weight > best[example] {
+			best[example], *example = weight, code
+		}
+	}
+	if shared.done == "" || shared.waiting == "" {
+		return fmt.Errorf("the simulation lacks examples: delivered %q, waiting for a supplement %q", shared.done, shared.waiting)
+	}
+	return nil
+}
+
+// plain is the text of a value of the accessibility tree.
+func plain(v *accessibility.Value) string {
+	return strings.Trim(string(v.Value), `"`)
 }
