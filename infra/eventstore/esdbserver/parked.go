@@ -1,0 +1,167 @@
+package esdbserver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
+)
+
+// linkType is EventStoreDB's type for an event that stands for another.
+const linkType = "$>"
+
+// parking is what a group keeps of the events that could not be handled. They
+// are links in a stream of their own, of which those before first are done with.
+type parking struct {
+	first, next uint64
+	// replaying is behind the last that is being replayed.
+	replaying uint64
+}
+
+// replay is one replay of parked events. Only when all of them are finished or
+// parked again are they done with: a crash before that leaves them parked.
+type replay struct {
+	end  uint64
+	open int
+}
+
+func (g *group) loadParked(ctx context.Context) error {
+	st, err := g.server.state(ctx, g.key.stateStream(parkedSuffix))
+	if err != nil {
+		return err
+	}
+	if st.exists {
+		g.next = st.last + 1
+	}
+	g.first = min(st.first, g.next)
+	g.replaying = g.first
+	return nil
+}
+
+type parkedNote struct {
+	Added  time.Time `json:"added"`
+	Reason string    `json:"reason"`
+	// At is the event's revision, or position in a group of $all.
+	At uint64 `json:"at"`
+}
+
+// park puts a message away; g.mu is held. It counts as finished when that is
+// stored, and is sent again if it cannot be.
+func (g *group) park(m *message, reason string) {
+	if g.stopped != nil {
+		return
+	}
+	g.work.Go(func() {
+		err := g.storeParked(m, reason)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if err == nil {
+			g.finish(m)
+			return
+		}
+		g.server.log.Warn("persistent subscription could not park an event",
+			"group", g.key.name, "stream", g.key.stream, "event", m.event.ID, "error", err)
+		g.put(m)
+		g.dispatch()
+	})
+}
+
+func (g *group) storeParked(m *message, reason string) error {
+	note, err := json.Marshal(parkedNote{Added: time.Now().UTC(), Reason: reason, At: m.at})
+	if err != nil {
+		return err
+	}
+	w, err := g.appendState(g.life, parkedSuffix, eventstore.Proposed{Type: linkType,
+		Data: []byte(fmt.Sprintf("%d@%s", m.event.Revision, m.event.Stream)), Metadata: note})
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next = max(g.next, w.Revision+1)
+	return nil
+}
+
+// replayParked sends parked events again, at most limit of them where it is not 0.
+func (g *group) replayParked(ctx context.Context, limit int64) error {
+	g.mu.Lock()
+	from, next := max(g.first, g.replaying), g.next
+	g.mu.Unlock()
+	if limit > 0 && next-from > uint64(limit) {
+		next = from + uint64(limit)
+	}
+	if from >= next {
+		return nil
+	}
+	r := &replay{end: next}
+	var found []*message
+	read := eventstore.StreamRead{From: &from, Limit: int(next - from)}
+	for e, err := range g.server.store.ReadStream(ctx, g.key.stateStream(parkedSuffix), read) {
+		if err != nil {
+			return err
+		}
+		m, err := g.unparked(ctx, &e)
+		if err != nil {
+			return err
+		}
+		m.replay = r
+		found = append(found, m)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.replaying > from {
+		return nil // somebody else was quicker
+	}
+	g.replaying = next
+	r.open = len(found)
+	for _, m := range found {
+		g.put(m)
+	}
+	g.dispatch()
+	return nil
+}
+
+// unparked reads the event that a link stands for.
+func (g *group) unparked(ctx context.Context, link *eventstore.Recorded) (*message, error) {
+	number, stream, ok := strings.Cut(string(link.Data), "@")
+	revision, err := strconv.ParseUint(number, 10, 64)
+	if !ok || err != nil {
+		return nil, fault.New(fault.Corrupt, eventstore.ErrCorrupt.Code,
+			"revision %d of stream %s is not a link", link.Revision, link.Stream)
+	}
+	for e, err := range g.server.store.ReadStream(ctx, stream, eventstore.StreamRead{From: &revision, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		return &message{event: e, at: g.place(&e)}, nil
+	}
+	return nil, fault.New(fault.Corrupt, eventstore.ErrCorrupt.Code,
+		"revision %d of stream %s links to revision %d of %s, which is not there", link.Revision, link.Stream, revision, stream)
+}
+
+// replayed notes that one event of a replay is finished; g.mu is held.
+func (g *group) replayed(r *replay) {
+	if r.open--; r.open > 0 || r.end <= g.first {
+		return
+	}
+	g.first = r.end
+	if g.stopped != nil {
+		return
+	}
+	g.work.Go(func() {
+		stream := g.key.stateStream(parkedSuffix)
+		st, err := g.server.state(g.life, stream)
+		if err == nil && st.first < r.end {
+			_, err = g.server.setTruncation(g.life, stream, st.meta, r.end)
+		}
+		if err != nil {
+			g.server.log.Warn("persistent subscription could not note a replay",
+				"group", g.key.name, "stream", g.key.stream, "error", err)
+		}
+	})
+}
