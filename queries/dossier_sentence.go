@@ -270,6 +270,9 @@ func history(payload event.Payload) (sentence, bool) {
 
 func (n names) about(vi, en, step string) sentence {
 	name := n.step(step)
+	if name == nil {
+		return said(vi, en)
+	}
 	return said(vi+": "+name.Name.VI, en+": "+name.Name.In("en")).at(step)
 }
 
