@@ -85,15 +85,15 @@ type ImportHistory struct {
 }
 
 // NewImportHistory begins to take over one log. source names the log for ever
-// (reports select by it); prefix comes before each case's identifier to make
-// the dossier code. progress, where not nil, is called after each append with
+// (reports select by it); prefix and a case's identifier make its dossier code,
+// as legacy.Code says. progress, where not nil, is called after each append with
 // the number of events done; it must not block.
 func NewImportHistory(journal Journal, source, prefix string, progress func(events int)) (*ImportHistory, error) {
 	if journal == nil {
 		return nil, errors.New("commands: import needs a journal")
 	}
 	if source == "" || len(source) > 200 {
-		return nil, fault.New(fault.Invalid, "import.source", "the name of the log has 1 to 200 bytes")
+		return nil, fault.New(fault.Invalid, "import.source", "the name of the log has 1 to 200 bytes; give one by --source")
 	}
 	writers := new(errgroup.Group)
 	writers.SetLimit(importWriters)
@@ -116,7 +116,7 @@ func (h *ImportHistory) Problem(p ImportProblem, skipped int) {
 // An error is the ledger's or the log reader's, never the case's: a case that
 // cannot be taken over is a Problem.
 func (h *ImportHistory) Case(ctx context.Context, c CaseHistory) error {
-	w := &caseWriter{h: h, stream: dossier.StreamOf(h.prefix + c.ID), line: c.Line, names: legacy.NewNames(h.source, c.ID), expected: event.None}
+	w := &caseWriter{h: h, stream: dossier.StreamOf(legacy.Code(h.prefix, c.ID)), line: c.Line, names: legacy.NewNames(h.source, c.ID), expected: event.None}
 	if len(c.Attributes) > 0 {
 		w.add(w.names.Described(), time.Time{}, legacy.CaseDescribed{Source: h.source, Case: c.ID, Attributes: c.Attributes}, sizeOf(c.Attributes))
 	}

@@ -1,6 +1,7 @@
 package commands_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -93,12 +94,13 @@ func TestACaseLargerThanOneAppendKeepsItsOrder(t *testing.T) {
 	}
 }
 
-func TestACaseWhoseNameIsTooLongIsReportedAndTheRestGoesOn(t *testing.T) {
+func TestACaseWhoseNameCannotBeACodeIsTakenOverUnderAnother(t *testing.T) {
 	o := openOffice(t)
-	result := takeOver(t, o, "log", "", map[string][]string{strings.Repeat("x", 600): {"a"}, "short": {"a"}})
-	wantResult(t, result, 1, 1, 0, 1)
-	if len(result.Errors) != 1 {
-		t.Fatalf("%+v", result.Errors)
+	log := map[string][]string{strings.Repeat("x", 600): {"a"}, strings.Repeat("x", 601): {"a"}, "two\nlines": {"a", "b"}, "short": {"a"}}
+	wantResult(t, takeOver(t, o, "log", "", log), 4, 5, 0, 0)
+	wantResult(t, takeOver(t, o, "log", "", log), 4, 0, 5, 0)
+	if n := count(t, o, legacy.Code("", "two\nlines")); n != 3 {
+		t.Fatalf("the case has %d events", n)
 	}
 }
 
@@ -108,9 +110,14 @@ func TestProblemsComeInTheOrderOfTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	log := map[string][]string{}
+	for line := range 40 {
+		log[strconv.Itoa(line+1)] = []string{"a"}
+	}
+	wantResult(t, takeOver(t, o, "another log", "", log), 40, 40, 0, 0)
 	for line := 40; line > 0; line-- {
 		if err := h.Case(t.Context(), commands.CaseHistory{
-			ID: strings.Repeat("x", 600+line), Line: line,
+			ID: strconv.Itoa(line), Line: line,
 			Actions: func(yield func(commands.LegacyAction, error) bool) {
 				yield(commands.LegacyAction{At: time.Unix(1, 0), Activity: "a"}, nil)
 			},

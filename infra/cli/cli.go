@@ -20,6 +20,7 @@ import (
 	"dossierledger/infra/readmodels"
 	"github.com/alecthomas/kong"
 	kongyaml "github.com/alecthomas/kong-yaml"
+	"golang.org/x/text/unicode/norm"
 )
 
 // The exit codes that scripts rely on.
@@ -141,6 +142,10 @@ func exitCode(err error, stderr io.Writer) int {
 // usageCodes are those of refusals, made below the command line, that only what
 // stands on it can cause.
 var usageCodes = []string{readmodels.CodeUnknown, "simulate.dossiers", "simulate.window", "import.source"}
+
+// given is a name from the command line in the one form that the ledger keeps
+// text in: a terminal or a file system may give another.
+func given(name string) string { return norm.NFC.String(strings.ToValidUTF8(name, "\ufffd")) }
 
 // oneLine is the message of an error without its line breaks.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -39,7 +39,7 @@ func (c *historyCommand) Run(w *world) error {
 	}
 	defer w.close(l)
 	events := []historyEvent{}
-	for r, err := range l.Store.ReadStream(w.ctx, dossier.StreamOf(c.Code), eventstore.StreamRead{}) {
+	for r, err := range l.Store.ReadStream(w.ctx, dossier.StreamOf(given(c.Code)), eventstore.StreamRead{}) {
 		if errors.Is(err, eventstore.ErrStreamNotFound) {
 			return fault.New(fault.NotFound, "dossier.not-found", "there is no dossier %q", c.Code)
 		}

@@ -12,6 +12,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/domain/legacy"
 	"dossierledger/infra/historylog"
+	"dossierledger/infra/ledger"
 )
 
 type importCommand struct {
@@ -23,13 +24,8 @@ type importCommand struct {
 	CaseType   string `placeholder:"TYPE" help:"OCEL: the object type that makes a case (default: the one with most events)."`
 }
 
-// Run takes over a log: the file is read to its end first, and only a file that
-// is whole changes the ledger.
+// Run takes over a log into the ledger in the data folder.
 func (c *importCommand) Run(w *world) error {
-	source := c.Source
-	if source == "" {
-		source = logName(c.File)
-	}
 	opts := historylog.Options{Format: historylog.Format(c.Format), CaseType: c.CaseType}
 	if c.Map != "" {
 		m, err := readColumnMap(c.Map)
@@ -47,11 +43,23 @@ func (c *importCommand) Run(w *world) error {
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
+	if info.IsDir() {
+		return fmt.Errorf("import: %s is a folder, not a log", c.File)
+	}
 	l, err := w.open()
 	if err != nil {
 		return err
 	}
 	defer w.close(l)
+	return c.take(w, l, file, info.Size(), opts)
+}
+
+// take reads the file to its end first: only a file that is whole changes the ledger.
+func (c *importCommand) take(w *world, l *ledger.Ledger, file io.Reader, size int64, opts historylog.Options) error {
+	source := given(c.Source)
+	if source == "" {
+		source = given(logName(c.File))
+	}
 	temp, err := l.Temp()
 	if err != nil {
 		return err
@@ -67,7 +75,7 @@ func (c *importCommand) Run(w *world) error {
 		}
 	}()
 
-	reading := w.progress("reading "+filepath.Base(c.File), info.Size(), true)
+	reading := w.progress("reading "+filepath.Base(c.File), size, true)
 	summary, err := historylog.Read(w.ctx, io.TeeReader(file, reading), opts, spool)
 	reading.done()
 	if err != nil {
@@ -75,7 +83,7 @@ func (c *importCommand) Run(w *world) error {
 	}
 
 	storing := w.progress("storing events", int64(summary.Events), false)
-	importing, err := commands.NewImportHistory(l.Journal, source, c.CasePrefix, func(n int) { storing.set(int64(n)) })
+	importing, err := commands.NewImportHistory(l.Journal, source, given(c.CasePrefix), func(n int) { storing.set(int64(n)) })
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func (c *replayCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	replay, err := dossiers.Replay(w.ctx, c.Code, moment, queries.View{Concerned: true, Internal: true})
+	replay, err := dossiers.Replay(w.ctx, given(c.Code), moment, queries.View{Concerned: true, Internal: true})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type reportCommand struct {
 
 // Run prints a report over everything that is in the ledger now.
 func (c *reportCommand) Run(w *world) error {
-	filter := queries.Filter{Agency: c.Agency, Procedure: c.Procedure, Source: c.Source}
+	filter := queries.Filter{Agency: c.Agency, Procedure: c.Procedure, Source: given(c.Source)}
 	var err error
 	if filter.From, err = instant("--from", c.From); err != nil {
 		return err

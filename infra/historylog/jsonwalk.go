@@ -56,8 +56,8 @@ func (w *jsonWalker) translate(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := fault.As(err); ok {
-		return err
+	if refusal, ok := fault.As(err); ok {
+		return refusal // without the decoder's word that reading failed
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return malformed(w.line(), "the log is truncated")
