@@ -133,6 +133,9 @@ func TestEveryKeyOfTheProgramIsInTheTable(t *testing.T) {
 	}
 	seen := 0
 	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +153,6 @@ func TestEveryKeyOfTheProgramIsInTheTable(t *testing.T) {
 }
 
 func TestEveryCodeThatPeopleMeetHasAName(t *testing.T) {
-	w := words(English)
 	for prefix, codes := range map[string][]string{
 		"verdict": {"not-started", "running", "overrun", "kept", "exceeded"},
 		"clock":   {string(dossier.ClockStart), string(dossier.ClockPause), string(dossier.ClockResume), string(dossier.ClockRestart), string(dossier.ClockExtend), string(dossier.ClockStop)},
@@ -159,7 +161,7 @@ func TestEveryCodeThatPeopleMeetHasAName(t *testing.T) {
 		"role":    {"citizen", "officer", "auditor", "analyst", "admin", "system"},
 	} {
 		for _, code := range codes {
-			if w.code(prefix, code) == code {
+			if _, ok := messages[prefix+"."+code]; !ok {
 				t.Errorf("%s.%s has no name", prefix, code)
 			}
 		}
