@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"go/ast"
 	"go/doc"
@@ -153,7 +154,7 @@ func vectorList(t *testing.T) string {
 			t.Fatal(err)
 		}
 		data, _, _ := strings.Cut(string(text), "\n")
-		fmt.Fprintf(&out, "`%s`:\n\n```json\n%s\n```\n\n", filepath.Base(path), data)
+		fmt.Fprintf(&out, "`%s`, SHA-256 `%x`:\n\n```json\n%s\n```\n\n", filepath.Base(path), sha256.Sum256([]byte(data)), data)
 	}
 	return out.String()
 }

@@ -10,8 +10,17 @@ import (
 	"strings"
 	"testing"
 
+	"dossierledger/commands"
+	"dossierledger/domain/dossier"
 	"dossierledger/infra/cli"
+	"dossierledger/infra/eventstore"
+	"dossierledger/infra/readmodels"
+	"dossierledger/infra/web"
+	"dossierledger/infra/web/api"
+	"dossierledger/infra/web/auth"
 	"dossierledger/queries"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
 )
 
 var update = flag.Bool("update", false, "write the generated sections of the docs anew")
@@ -25,6 +34,7 @@ func TestDocs(t *testing.T) {
 	t.Run("words", func(t *testing.T) { checkWords(t, pages) })
 	t.Run("commands and flags exist and are described", func(t *testing.T) { checkCommandLine(t, pages, help) })
 	t.Run("reports are described", func(t *testing.T) { checkReports(t, pages) })
+	t.Run("numbers are those of the program", func(t *testing.T) { checkNumbers(t, pages) })
 	t.Run("codes of refusals exist", func(t *testing.T) { checkCodes(t, pages) })
 	t.Run("sections are what the code says", func(t *testing.T) { checkSections(t, pages, staticSections(t, help)) })
 	if testing.Short() {
@@ -256,6 +266,35 @@ func checkReports(t *testing.T, pages []*page) {
 	for _, name := range queries.NewReports(struct{ queries.Database }{}).Names() {
 		if !strings.Contains(described, "| `"+name+"` |") {
 			t.Errorf("docs/reports.md does not describe %s", name)
+		}
+	}
+}
+
+// checkNumbers holds limits that the docs tell to the constants of the program.
+func checkNumbers(t *testing.T, pages []*page) {
+	thousands := message.NewPrinter(language.English).Sprintf
+	for path, sentences := range map[string][]string{
+		"docs/api.md": {
+			thousands("| Token | %d KiB |", auth.MaxToken>>10),
+			thousands("seconds; %.0f where it is not said, at most %.0f", api.DefaultWait.Seconds(), api.MaxWait.Seconds()),
+			thousands("| %d; %d; %d bytes |", dossier.MaxText, dossier.MaxName, dossier.MaxIdentifier),
+			thousands("| Documents of a dossier | %d |", dossier.MaxDocuments),
+		},
+		"docs/operator.md": {
+			thousands("have %.0f seconds to finish", web.DrainTime.Seconds()),
+			thousands("one event at most %d MiB, one batch at most %d MiB", eventstore.MaxEventSize>>20, eventstore.MaxBatchSize>>20),
+			thousands("growing pauses, up to %.0f s", readmodels.DefaultRetryMax.Seconds()),
+			"`" + strings.Join(commands.ErasureGrounds, "`, `") + "`",
+		},
+		"docs/reports.md": {
+			thousands("at most %d rows", queries.MaxReportRows),
+			thousands("may take %.0f s", queries.ReportTimeout.Seconds()),
+		},
+	} {
+		for _, sentence := range sentences {
+			if !strings.Contains(find(t, pages, path).written(), sentence) {
+				t.Errorf("%s does not say: %s", path, sentence)
+			}
 		}
 	}
 }
