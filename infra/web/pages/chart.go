@@ -61,10 +61,10 @@ type gridLine struct {
 }
 
 const (
-	chartLeft   = 48.0
+	chartLeft   = 38.0
 	chartTop    = 24.0
 	chartPlot   = 190.0
-	columnPitch = 46.0
+	columnPitch = 42.0
 	columnThick = 30.0
 )
 

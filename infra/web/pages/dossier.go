@@ -15,22 +15,21 @@ import (
 
 type dossierPage struct {
 	queries.Timeline
-	Code        string
-	Tone        string // of the status: good, warn, bad, calm
-	Bars        []stepBar
-	Use         *useBar
-	Clock       []clockRow
-	Days        []timelineDay
-	Documents   int // papers that lie in the dossier
-	Components  int // of different kinds
-	NextStep    *queries.Named
-	Overdue     bool
-	Replay      bool // the reader may step through the revisions
-	Details     bool
-	Legacy      bool
-	RecordedGap bool
-	Resources   int // of a history: who had a part
-	Took        int64
+	Code       string
+	Tone       string // of the status: good, warn, bad, calm
+	Bars       []stepBar
+	Use        *useBar
+	Clock      []clockRow
+	Days       []timelineDay
+	Documents  int // papers that lie in the dossier
+	Components int // of different kinds
+	NextStep   *queries.Named
+	Overdue    bool
+	Replay     bool // the reader may step through the revisions
+	Details    bool
+	Legacy     bool
+	Resources  int // of a history: who had a part
+	Took       int64
 }
 
 // useBar is how much of the promised term is used, as a bar.
@@ -43,6 +42,7 @@ type useBar struct {
 type stepBar struct {
 	queries.StepProgress
 	Tone                  string
+	Shown                 string  // the verdict, as it is shown
 	PromisedW, UsedW      float64 // hundredths of the scale
 	OverX, OverW, WaitedW float64
 	WaitedX               float64
@@ -89,7 +89,7 @@ func (v *visit) dossier() error {
 	page.Components = distinctComponents(c.State)
 	page.Tone, page.Overdue = toneOf(timeline.Status)
 	page.Use = useOf(timeline.Status.Timeliness)
-	page.Bars = barsOf(timeline.Steps)
+	page.Bars = barsOf(timeline.Steps, timeline.Stuck == nil)
 	page.Clock = v.clockRows(timeline.Entries)
 	page.Days = v.days(timeline.Entries)
 	if timeline.Stuck != nil {
@@ -159,7 +159,9 @@ func useOf(t *queries.TimelinessView) *useBar {
 // rounded keeps pictures short: a tenth is finer than a pixel.
 func rounded(v float64) float64 { return float64(int64(v*10+0.5)) / 10 }
 
-func barsOf(steps []queries.StepProgress) []stepBar {
+// barsOf draws the steps. Of a step that was passed over, or that nobody began
+// before the dossier ended, it would be wrong to say that it is still to come.
+func barsOf(steps []queries.StepProgress, ended bool) []stepBar {
 	longest := int64(1)
 	for _, s := range steps {
 		longest = max(longest, s.PromisedSeconds, s.UsedSeconds+s.WaitedSeconds)
@@ -169,9 +171,18 @@ func barsOf(steps []queries.StepProgress) []stepBar {
 		queries.StepNotStarted: "none", queries.StepRunning: "calm", queries.StepOverrun: "bad",
 		queries.StepKept: "good", queries.StepExceeded: "bad",
 	}
+	last := -1 // the last step that somebody began
+	for i, s := range steps {
+		if s.Verdict != queries.StepNotStarted {
+			last = i
+		}
+	}
 	var bars []stepBar
-	for _, s := range steps {
-		b := stepBar{StepProgress: s, Tone: tones[s.Verdict], PromisedW: share(s.PromisedSeconds)}
+	for i, s := range steps {
+		b := stepBar{StepProgress: s, Tone: tones[s.Verdict], Shown: string(s.Verdict), PromisedW: share(s.PromisedSeconds)}
+		if s.Verdict == queries.StepNotStarted && (ended || i < last) {
+			b.Shown = "passed"
+		}
 		kept := s.UsedSeconds
 		if s.PromisedSeconds > 0 {
 			kept = min(kept, s.PromisedSeconds)

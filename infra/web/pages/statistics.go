@@ -89,9 +89,7 @@ type statisticsPage struct {
 	Form    statisticsForm
 	Summary *queries.Summary
 	Figures []figure
-	Index   *queries.Transparency
 	Limited bool // the reader sees what is public only
-	JSON    string
 }
 
 type statisticsForm struct {
@@ -163,7 +161,7 @@ func (v *visit) statistics() error {
 	ctx, cancel := context.WithTimeout(v.ctx, reportTime)
 	defer cancel()
 	v.ctx = ctx
-	page := statisticsPage{Form: v.choices(form), Limited: !v.mayReport("summary", filter), JSON: apiLink("summary", v.query)}
+	page := statisticsPage{Form: v.choices(form), Limited: !v.mayReport("summary", filter)}
 	if !page.Limited {
 		summary, err := v.Reports.Summary(v.ctx, filter, queries.Options{})
 		if err != nil {
@@ -176,13 +174,6 @@ func (v *visit) statistics() error {
 			continue
 		}
 		page.Figures = append(page.Figures, v.figuresOf(report, filter, form)...)
-	}
-	if v.mayReport("transparency", filter) {
-		index, err := v.Reports.Transparency(v.ctx, filter, queries.Options{Now: v.now})
-		if err != nil {
-			return err
-		}
-		page.Index = &index
 	}
 	return v.show(http.StatusOK, "statistics", "statistics", v.text("statistics.title"), page)
 }

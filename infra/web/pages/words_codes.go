@@ -114,6 +114,7 @@ var codeWords = map[string]procedure.Text{
 	"step.verification":             {VI: "Xác minh", EN: "Verification"},
 	"step.payment":                  {VI: "Thanh toán", EN: "Payment"},
 	"verdict.not-started":           {VI: "Chưa bắt đầu", EN: "Not started"},
+	"verdict.passed":                {VI: "Không ghi riêng", EN: "Not recorded by itself"},
 	"verdict.running":               {VI: "Đang làm", EN: "Running"},
 	"verdict.overrun":               {VI: "Đang làm, đã vượt", EN: "Running, beyond its share"},
 	"verdict.kept":                  {VI: "Đạt", EN: "Kept"},

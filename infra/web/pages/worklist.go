@@ -16,7 +16,6 @@ type worklistPage struct {
 	AsOf        queries.Instant
 	Rows        []workRow
 	Next, First string
-	Overdue     int // on this page
 	Agency      string
 	Mine        bool
 	OverdueOnly bool
@@ -28,7 +27,6 @@ type worklistPage struct {
 type workRow struct {
 	queries.WorklistItem
 	ProcedureName string
-	AgencyName    string
 	StepName      string
 	StatusName    string
 }
@@ -60,11 +58,8 @@ func (v *visit) worklist() error {
 		page.First = v.link("cursor", "")
 	}
 	for _, item := range list.Items {
-		if item.Overdue {
-			page.Overdue++
-		}
 		page.Rows = append(page.Rows, workRow{
-			WorklistItem: item, ProcedureName: v.procedureName(item.Procedure), AgencyName: v.agencyName(item.Agency),
+			WorklistItem: item, ProcedureName: v.procedureName(item.Procedure),
 			StepName: v.code("step", item.Step), StatusName: v.statusName(int(item.Status)),
 		})
 	}
