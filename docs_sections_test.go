@@ -340,7 +340,7 @@ func importDiagram(t *testing.T) string {
 			fmt.Fprintf(&out, "  subgraph %s\n", top)
 		}
 		for _, name := range groups[top] {
-			fmt.Fprintf(&out, "    %s[%s]\n", identifier(name), name)
+			fmt.Fprintf(&out, "    %s[%s]\n", identifier(name), strings.TrimPrefix(name, "infra/"))
 		}
 		if len(groups[top]) > 1 {
 			out.WriteString("  end\n")
