@@ -18,13 +18,17 @@ import (
 type node struct {
 	dir     string
 	address string
+	opts    esdbserver.Options
 	store   *embedded.Store
 	server  *esdbserver.Server
 	done    chan error
 }
 
-func startNode(t testing.TB) *node {
+func startNode(t testing.TB, opts ...esdbserver.Options) *node {
 	n := &node{dir: t.TempDir(), address: "127.0.0.1:0"}
+	if len(opts) > 0 {
+		n.opts = opts[0]
+	}
 	n.start(t)
 	t.Cleanup(func() { n.stop(t) })
 	return n
@@ -36,7 +40,7 @@ func (n *node) start(t testing.TB) {
 	if n.store, err = embedded.Open(context.Background(), embedded.Options{Dir: n.dir}); err != nil {
 		t.Fatal(err)
 	}
-	if n.server, err = esdbserver.New(n.store, esdbserver.Options{}); err != nil {
+	if n.server, err = esdbserver.New(n.store, n.opts); err != nil {
 		t.Fatal(err)
 	}
 	l := listen(t, n.address)

@@ -1,0 +1,31 @@
+package esdb_test
+
+import (
+	"context"
+	"testing"
+
+	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
+)
+
+type nativeClient = client.Client
+
+var nativeTombstone = client.TombstoneStreamOptions{ExpectedRevision: client.Any{}}
+
+// native does something with the official client.
+func native(t testing.TB, n *node, do func(context.Context, *nativeClient) error) {
+	t.Helper()
+	config, err := client.ParseConnectionString(n.connectionString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := do(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
