@@ -70,7 +70,8 @@ const (
 
 // ImportHistory takes over the history of dossiers from an older system: each
 // case becomes a dossier's stream of legacy events with their original times.
-// Again is a no-op; a log that has grown adds what is new. It is used for one
+// Again is a no-op; a log that has grown adds what is new, which among events
+// of the same instant comes after those that are there. It is used for one
 // log: make a new one for the next. Case may not be called concurrently.
 type ImportHistory struct {
 	journal Journal

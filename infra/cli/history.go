@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
+	"dossierledger/domain/legacy"
 	"dossierledger/infra/eventstore"
 	"github.com/google/uuid"
 )
@@ -57,12 +59,23 @@ func (c *historyCommand) Run(w *world) error {
 	}
 	return w.print(events, func(out io.Writer) error {
 		for _, e := range events {
-			if _, err := fmt.Fprintf(out, "%4d  %s  %-36s %s %s\n", e.Revision, local(e.OccurredAt), e.Type, e.Actor.Role, e.Actor.ID); err != nil {
+			what, who := e.told()
+			if _, err := fmt.Fprintf(out, "%4d  %s  %-36s %s\n", e.Revision, local(e.OccurredAt), what, who); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// told says what happened and who did it: of an action taken over, in the words
+// of its log; else by the event's type and actor.
+func (e historyEvent) told() (what, who string) {
+	var action legacy.ActionRecorded
+	if e.Type == action.EventType() && json.Unmarshal(e.Data, &action) == nil {
+		return strings.Join(strings.Fields(action.Activity), " "), action.Resource
+	}
+	return e.Type, string(e.Actor.Role) + " " + e.Actor.ID
 }
 
 // local writes an instant for people, in Vietnam's time.

@@ -91,7 +91,13 @@ func (c *importCommand) take(w *world, l *ledger.Ledger, file io.Reader, size in
 	noteProblems(importing, spool, summary)
 	result, finishErr := importing.Finish()
 	storing.done()
-	if err := errors.Join(err, finishErr); err != nil {
+	if w.ctx.Err() != nil {
+		return fmt.Errorf("import %s: interrupted; what was stored stays, and the same import again adds the rest: %w", c.File, w.ctx.Err())
+	}
+	if finishErr != nil && !errors.Is(err, finishErr) { // reading ends with the error of the storing
+		err = errors.Join(err, finishErr)
+	}
+	if err != nil {
 		return err
 	}
 	if err := w.print(result, func(out io.Writer) error { return printImport(out, source, result) }); err != nil {

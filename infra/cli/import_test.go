@@ -117,6 +117,16 @@ func TestALogOfWhichNothingCanBeTakenOverIsAFailure(t *testing.T) {
 	}
 }
 
+func TestAHistoryTellsActionsInTheWordsOfTheirLog(t *testing.T) {
+	data := t.TempDir()
+	ledgerCommand(data, "import", write(t, "good.csv", goodLog))
+	got := ledgerCommand(data, "history", "1")
+	lines := strings.Split(strings.TrimSpace(got.stdout), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "02/05/2024 08:00:00  Tiếp nhận") || !strings.HasSuffix(lines[0], "Lan") || !strings.Contains(lines[1], "Trả kết quả") {
+		t.Errorf("%q, %s", lines, got.stderr)
+	}
+}
+
 // What is typed may be composed otherwise than what is stored, and a case's
 // identifier may hold anything.
 func TestDossiersOfALogAreFoundByTheirCodes(t *testing.T) {
