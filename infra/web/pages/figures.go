@@ -64,7 +64,7 @@ func onTimeFigures(v *visit, f queries.Filter, _ statisticsForm) ([]figure, erro
 		year, number, _ := strings.Cut(month, "-")
 		return number + "/" + year
 	}, strings.Compare)
-	byMonth.Columns, byMonth.Wide = v.monthColumns(months), true
+	byMonth.Columns, byMonth.Wide = v.monthColumns(months), len(months) > 10
 	byCount := func(of map[string]queries.Timeliness) func(a, b string) int {
 		return func(a, b string) int {
 			return cmp.Or(cmp.Compare(of[b].Received, of[a].Received), strings.Compare(a, b))

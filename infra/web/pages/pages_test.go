@@ -369,6 +369,18 @@ func TestTour(t *testing.T) {
 			w.run("unfold the map", `(() => { document.querySelectorAll('.map-frame').forEach(e => e.style.maxHeight = 'none'); return ''; })()`)
 			w.shoot(name + "-" + p.name)
 		}
+		w.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+			return err
+		}), chromedp.Navigate(shared.url+"/dossiers/"+shared.late+"/details"))
+		w.shoot(name + "-print")
+		w.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+			})
+			return err
+		}), chromedp.Navigate(shared.url+"/dossiers/"+shared.late))
+		w.shoot(name + "-dark")
 		w.clean()
 	}
 }
