@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"slices"
 	"time"
 
 	"dossierledger/domain/dossier"
@@ -84,7 +85,7 @@ func (n names) steps(s dossier.State, calendar dossier.Calendar, now time.Time) 
 // stays adds the visits to a step and judges them.
 func (n names) stays(p *StepProgress, s dossier.State, calendar dossier.Calendar, now time.Time) {
 	running := false
-	for _, v := range s.Visits {
+	for _, v := range n.visits(s) {
 		if v.Step != p.Step.Code {
 			continue
 		}
@@ -120,6 +121,33 @@ func (n names) stays(p *StepProgress, s dossier.State, calendar dossier.Calendar
 	default:
 		p.Verdict = StepKept
 	}
+}
+
+// visits are those of the state, and before them the desk's own: a first step at
+// the one-stop desk is begun and done by receiving the dossier, without being
+// started by anybody. It lasts until the next step begins or another department
+// has the dossier.
+func (n names) visits(s dossier.State) []dossier.Visit {
+	steps := n.version.Steps
+	if len(steps) == 0 || steps[0].Department != dossier.OneStop || s.ReceivedAt.IsZero() ||
+		slices.ContainsFunc(s.Visits, func(v dossier.Visit) bool { return v.Step == steps[0].Code }) {
+		return s.Visits
+	}
+	desk := dossier.Visit{
+		Step: steps[0].Code, StartedAt: s.ReceivedAt,
+		Holder: dossier.Holder{Agency: s.Receiving, Department: dossier.OneStop},
+	}
+	end, ended := s.EndedAt()
+	switch {
+	case len(s.Visits) > 0:
+		end = s.Visits[0].StartedAt
+	case s.LeftDesk && !ended:
+		end = s.HolderSince
+	}
+	if !end.IsZero() {
+		desk.EndedAt, desk.Outcome = end, dossier.VisitCompleted
+	}
+	return append([]dossier.Visit{desk}, s.Visits...)
 }
 
 func holds(list []HolderView, h HolderView) bool {

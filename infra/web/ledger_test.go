@@ -49,6 +49,7 @@ const (
 	auditor      = "auditor-1"
 	analyst      = "analyst-1"
 	admin        = "admin-1"
+	gateway      = "gateway-1"
 )
 
 // clock is a clock that stands until it is moved.

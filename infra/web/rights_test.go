@@ -12,7 +12,7 @@ import (
 )
 
 // The callers of the table, one of each kind that the policy tells apart.
-var callers = []string{"", citizen, otherCitizen, deskOfficer, stranger, auditor, analyst, admin}
+var callers = []string{"", citizen, otherCitizen, deskOfficer, stranger, auditor, analyst, admin, gateway}
 
 // What a caller may meet. A request that is let in is answered with something
 // else than 401 and 403: success, or a refusal of its content.
@@ -24,28 +24,28 @@ const (
 
 // rights says for every endpoint what each caller meets: anybody, the applicant,
 // another citizen, an officer of the dossier's agency, one of another agency, an
-// auditor, an analyst, an administrator.
-var rights = map[string][8]string{
-	"submit":       {signIn, open_, open_, open_, open_, nothing, nothing, nothing},
-	"dossier":      {open_, open_, open_, open_, open_, open_, open_, open_},
-	"timeline":     {open_, open_, open_, open_, open_, open_, open_, open_},
-	"replay":       {signIn, open_, nothing, open_, nothing, open_, nothing, nothing},
-	"events":       {signIn, open_, nothing, open_, nothing, open_, nothing, nothing},
-	"allowed":      {signIn, open_, nothing, open_, nothing, nothing, nothing, open_},
-	"looks":        {signIn, open_, nothing, nothing, nothing, open_, nothing, nothing},
-	"search":       {signIn, open_, open_, open_, open_, open_, nothing, nothing},
-	"worklist":     {signIn, nothing, nothing, open_, nothing, open_, nothing, nothing},
-	"report":       {signIn, nothing, nothing, open_, nothing, open_, open_, open_},
-	"report-names": {open_, open_, open_, open_, open_, open_, open_, open_},
-	"procedures":   {open_, open_, open_, open_, open_, open_, open_, open_},
-	"procedure":    {open_, open_, open_, open_, open_, open_, open_, open_},
-	"where-to-go":  {open_, open_, open_, open_, open_, open_, open_, open_},
-	"life-events":  {open_, open_, open_, open_, open_, open_, open_, open_},
-	"agencies":     {open_, open_, open_, open_, open_, open_, open_, open_},
-	"agency":       {open_, open_, open_, open_, open_, open_, open_, open_},
-	"me":           {signIn, open_, open_, open_, open_, open_, open_, open_},
-	"dev-token":    {open_, open_, open_, open_, open_, open_, open_, open_},
-	"dev-personas": {open_, open_, open_, open_, open_, open_, open_, open_},
+// auditor, an analyst, an administrator, a payment gateway.
+var rights = map[string][9]string{
+	"submit":       {signIn, open_, open_, open_, open_, nothing, nothing, nothing, open_},
+	"dossier":      {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"timeline":     {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"replay":       {signIn, open_, nothing, open_, nothing, open_, nothing, nothing, nothing},
+	"events":       {signIn, open_, nothing, open_, nothing, open_, nothing, nothing, nothing},
+	"allowed":      {signIn, open_, nothing, open_, nothing, nothing, nothing, open_, open_},
+	"looks":        {signIn, open_, nothing, nothing, nothing, open_, nothing, nothing, nothing},
+	"search":       {signIn, open_, open_, open_, open_, open_, nothing, nothing, nothing},
+	"worklist":     {signIn, nothing, nothing, open_, nothing, open_, nothing, nothing, nothing},
+	"report":       {signIn, nothing, nothing, open_, nothing, open_, open_, open_, nothing},
+	"report-names": {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"procedures":   {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"procedure":    {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"where-to-go":  {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"life-events":  {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"agencies":     {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"agency":       {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"me":           {signIn, open_, open_, open_, open_, open_, open_, open_, open_},
+	"dev-token":    {open_, open_, open_, open_, open_, open_, open_, open_, open_},
+	"dev-personas": {open_, open_, open_, open_, open_, open_, open_, open_, open_},
 	// A stream does not end by itself; its own test tries every caller.
 	"timeline-stream": {},
 }
@@ -53,7 +53,7 @@ var rights = map[string][8]string{
 // onDossiers are the rights of every action on a dossier that exists. What each
 // part may do there is the domain's table, tested with the domain; here it is
 // held that nobody without a part gets that far.
-var onDossiers = [8]string{signIn, open_, nothing, open_, nothing, nothing, nothing, open_}
+var onDossiers = [9]string{signIn, open_, nothing, open_, nothing, nothing, nothing, open_, open_}
 
 // TestEveryEndpointWithEveryRole takes its endpoints from the OpenAPI document:
 // one that is added without a row here fails.

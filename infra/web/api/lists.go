@@ -32,14 +32,14 @@ func (a *API) mountLists() {
 func (a *API) mountWorklist() {
 	type worklistInput struct {
 		Freshness
-		Agency     string  `query:"agency" maxLength:"64" doc:"That holds the dossiers. Officers see their own agency's, which is the default."`
-		Department string  `query:"department" maxLength:"64"`
-		Officer    string  `query:"officer" maxLength:"128" doc:"A pseudonym, or me."`
-		Procedure  string  `query:"procedure" maxLength:"64"`
-		Status     []uint8 `query:"status" maxItems:"10" doc:"National status codes, separated by commas; none is all in which somebody still has to act."`
-		Overdue    bool    `query:"overdue" doc:"Only those whose appointment has passed."`
-		Limit      int     `query:"limit" minimum:"1" maximum:"200" default:"50"`
-		Cursor     string  `query:"cursor" maxLength:"1024" doc:"next of the page before."`
+		Agency     string `query:"agency" maxLength:"64" doc:"That holds the dossiers. Officers see their own agency's, which is the default."`
+		Department string `query:"department" maxLength:"64"`
+		Officer    string `query:"officer" maxLength:"128" doc:"A pseudonym, or me."`
+		Procedure  string `query:"procedure" maxLength:"64"`
+		Status     []int  `query:"status" maxItems:"10" minimum:"1" maximum:"10" doc:"National status codes, separated by commas; none is all in which somebody still has to act."`
+		Overdue    bool   `query:"overdue" doc:"Only those whose appointment has passed."`
+		Limit      int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
+		Cursor     string `query:"cursor" maxLength:"1024" doc:"next of the page before."`
 	}
 	route(a, huma.Operation{
 		OperationID: "worklist", Method: http.MethodGet, Path: Prefix + "/worklist", Tags: []string{"Lists"},
@@ -64,7 +64,7 @@ func (a *API) mountWorklist() {
 		}
 		page, err := a.Worklists.Page(ctx, queries.WorklistFilter{
 			Agency: in.Agency, Department: in.Department, Officer: in.Officer, Procedure: in.Procedure,
-			Statuses: in.Status, OverdueOnly: in.Overdue,
+			Statuses: statuses(in.Status), OverdueOnly: in.Overdue,
 		}, queries.WorklistPage{Limit: in.Limit, Cursor: in.Cursor, Now: a.Now()})
 		return listed(page, applied), err
 	})
@@ -145,7 +145,7 @@ func (a *API) mountReports() {
 	}
 	route(a, huma.Operation{
 		OperationID: "report", Method: http.MethodGet, Path: Prefix + "/reports/{name}", Tags: []string{"Lists"},
-		Summary: "A report", Description: "Times in seconds. The public report (transparency) is for everybody; the others for analysts, auditors and administrators, and for officers about their own agency.",
+		Summary: "A report", Description: "Times in seconds. transparency, on-time, durations and bottlenecks are for everybody; the others for analysts, auditors and administrators, and for officers about their own agency.",
 	}, policy.ReadReport, func(ctx context.Context, in *reportInput) (*list[any], error) {
 		who := actor(ctx)
 		if in.Agency == "" && who.Role == event.RoleOfficer {
@@ -174,4 +174,14 @@ func (a *API) mountReports() {
 		}, queries.Options{Working: in.Working, Approx: in.Approx, ByAgency: in.ByAgency, Limit: in.Limit, Now: a.Now()})
 		return listed(answer, applied), err
 	})
+}
+
+// statuses narrows codes that were checked to be national ones. A parameter of
+// small integers would be taken for bytes in base64.
+func statuses(codes []int) []uint8 {
+	var out []uint8
+	for _, code := range codes {
+		out = append(out, uint8(code))
+	}
+	return out
 }

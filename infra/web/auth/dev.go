@@ -83,6 +83,7 @@ func others() []Persona {
 		person("citizen-chi", event.RoleCitizen, "Doanh nghiệp mẫu Chi", "Sample Business Chi", "Doanh nghiệp", "Business"),
 		person("auditor-1", event.RoleAuditor, "Thanh tra mẫu", "Sample Auditor", "Kiểm toán, thanh tra", "Auditor"),
 		person("analyst-1", event.RoleAnalyst, "Chuyên viên phân tích mẫu", "Sample Analyst", "Phân tích số liệu", "Analyst"),
+		person("gateway-1", event.RoleSystem, "Cổng thanh toán mẫu", "Sample Payment Gateway", "Hệ thống thanh toán", "Payment gateway"),
 		person("admin-1", event.RoleAdmin, "Quản trị mẫu", "Sample Administrator", "Quản trị hệ thống", "Administrator"),
 	}
 }

@@ -153,7 +153,7 @@ func (*hidden) Error() string   { return "" }
 func (h *hidden) Unwrap() error { return h.cause }
 
 // roles are those that a token may give. The ledger's own role is not among them.
-var roles = []event.Role{event.RoleCitizen, event.RoleOfficer, event.RoleAuditor, event.RoleAnalyst, event.RoleAdmin}
+var roles = []event.Role{event.RoleCitizen, event.RoleOfficer, event.RoleAuditor, event.RoleAnalyst, event.RoleAdmin, event.RoleSystem}
 
 var identifier = regexp.MustCompile(`^[\x21-\x7e]{1,128}$`)
 

@@ -52,8 +52,10 @@ type Resource struct {
 	Report string
 }
 
-// PublicReports may be read by anybody: the official index is published.
-var PublicReports = []string{"transparency"}
+// PublicReports may be read by anybody: the official index is published, and so
+// is whether promises are kept, how long things take and where they wait. They
+// speak of agencies, procedures and steps, never of a person.
+var PublicReports = []string{"transparency", "on-time", "durations", "bottlenecks"}
 
 // The refusals.
 var (
@@ -93,11 +95,11 @@ func allowed(a event.Actor, action Action, r Resource) bool {
 	case ReadLooks:
 		return a.Role == event.RoleAuditor || owns(a, r.Dossier)
 	case Submit:
-		return a.Role == event.RoleCitizen || officer(a)
+		return a.Role == event.RoleCitizen || officer(a) || gateway(a)
 	case Act:
-		// Who runs the ledger reports synchronisation; the domain lets them do
-		// nothing else.
-		return a.Role == event.RoleAdmin || concerned(a, r.Dossier)
+		// Who runs the ledger reports synchronisation, a gateway what it was told;
+		// the domain lets them do nothing else.
+		return a.Role == event.RoleAdmin || gateway(a) || concerned(a, r.Dossier)
 	case Search:
 		return a.Role == event.RoleAuditor || a.Role == event.RoleCitizen || officer(a)
 	case ReadWorklist:
@@ -117,6 +119,11 @@ func report(a event.Actor, r Resource) bool {
 		return false
 	}
 }
+
+// gateway is a program of another system that the ledger's operator has given an
+// account: a payment gateway, a portal. It tells what happened there and reads
+// nothing but what is public.
+func gateway(a event.Actor) bool { return a.ID != "" && a.Role == event.RoleSystem }
 
 // officer is a member of a known agency's staff.
 func officer(a event.Actor) bool { return a.ID != "" && a.Role == event.RoleOfficer && a.Agency != "" }

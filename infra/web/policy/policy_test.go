@@ -46,7 +46,7 @@ func TestWhoMayReadADossier(t *testing.T) {
 		{staff(event.RoleAuditor), true, true, true, true, false},
 		{staff(event.RoleAnalyst), false, false, false, false, false},
 		{staff(event.RoleAdmin), false, false, false, false, true},
-		{staff(event.RoleSystem), false, false, false, false, false},
+		{staff(event.RoleSystem), false, false, false, false, true},
 		{staff("invented"), false, false, false, false, false},
 	} {
 		for action, want := range map[policy.Action]bool{
