@@ -2,7 +2,6 @@ package pages
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -293,63 +292,4 @@ func spanOf(entries []queries.Entry) (resources int, seconds int64) {
 		}
 	}
 	return len(seen), int64(last.Sub(first) / time.Second)
-}
-
-type replayPage struct {
-	queries.Replay
-	Changes   []changeRow
-	State     []changeRow
-	Revisions []revisionLink
-	Stored    *queries.EventView
-	Data      []changeRow
-	At        string // what the form for a time holds
-	First     uint64
-	Legacy    bool
-	Personal  bool
-}
-
-type revisionLink struct {
-	Revision uint64
-	Title    string
-	At       queries.Instant
-	Current  bool
-	Link     string
-}
-
-func (v *visit) replay() error {
-	c, err := v.load(policy.ReadHistory)
-	if err != nil {
-		return err
-	}
-	moment, err := v.moment()
-	if err != nil {
-		return err
-	}
-	view := queries.View{Concerned: true}
-	found, err := v.Dossiers.ReplayOf(v.ctx, c, moment, view)
-	if err != nil {
-		return err
-	}
-	page := replayPage{
-		Replay: found, Legacy: c.Source != "", At: v.query.Get("at"), First: c.Events[0].Revision,
-		Changes: v.changeRows(found.Changes), State: v.stateRows(found.State),
-	}
-	stored, err := v.Dossiers.EventsOf(v.ctx, c, found.Revision, 1, view)
-	if err != nil {
-		return err
-	}
-	if len(stored) == 1 {
-		page.Stored, page.Data = &stored[0], v.stateRows(stored[0].Data)
-	}
-	all, err := v.Dossiers.TimelineOf(c, view)
-	if err != nil {
-		return err
-	}
-	for _, e := range all.Entries {
-		page.Revisions = append(page.Revisions, revisionLink{
-			Revision: e.Revision, Title: e.Title.In(string(v.words)), At: e.OccurredAt, Current: e.Revision == found.Revision,
-			Link: "?revision=" + url.QueryEscape(wholePlain(e.Revision)),
-		})
-	}
-	return v.show(http.StatusOK, "replay", "find", v.text("replay.title", c.Code), page)
 }

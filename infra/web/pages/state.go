@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"dossierledger/domain/fault"
 	"dossierledger/domain/legacy"
 	"dossierledger/queries"
 )
@@ -232,37 +231,3 @@ func (v *visit) applicant(state any) string {
 }
 
 func wholePlain(n uint64) string { return strconv.FormatUint(n, 10) }
-
-// moment reads which past of a dossier is asked for.
-func (v *visit) moment() (queries.Moment, error) {
-	m := queries.Moment{Occurred: v.query.Get("basis") == queries.BasisOccurred}
-	if text := v.query.Get("revision"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return m, fault.New(fault.Invalid, "replay.revision", "a revision is a whole number from 0")
-		}
-		m.Revision = &n
-		return m, nil
-	}
-	if text := v.query.Get("at"); text != "" {
-		at, err := parseLocal(text)
-		if err != nil {
-			return m, fault.New(fault.Invalid, "replay.time", "a time is written as 2026-10-08T14:30")
-		}
-		m.At = at
-	}
-	return m, nil
-}
-
-// parseLocal reads what a form's field for date and time gives, in the time of Vietnam.
-func parseLocal(text string) (time.Time, error) {
-	var failed error
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02"} {
-		at, err := time.ParseInLocation(layout, text, ict)
-		if err == nil {
-			return at, nil
-		}
-		failed = err
-	}
-	return time.Time{}, failed
-}

@@ -76,11 +76,6 @@ func (p *Pages) handle(show func(*visit) error) fiber.Handler {
 // nothing answers, where the caller is a browser.
 func (p *Pages) Error(c *fiber.Ctx, err error) error { return p.visit(c).fail(err) }
 
-// Wants reports whether a caller wants to read a page rather than data.
-func Wants(c *fiber.Ctx) bool {
-	return c.Method() == http.MethodGet && strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML)
-}
-
 // param gives a decoded part of the path.
 func (v *visit) param(name string) string {
 	text := strings.Clone(v.fiber.Params(name))
