@@ -182,6 +182,7 @@ type caseWriter struct {
 	bytes    int
 	counted  bool
 	refused  bool
+	there    map[uuid.UUID]bool // what the stream held before; nil until it is asked for
 }
 
 func (w *caseWriter) add(id uuid.UUID, at time.Time, p event.Payload, size int) {
@@ -212,11 +213,12 @@ func (w *caseWriter) append(ctx context.Context) error {
 		w.h.Problem(ImportProblem{Line: w.line, Message: "the rest of a case that could not be taken over"}, actionsIn(batch))
 		return nil
 	}
-	written, err := w.h.journal.Append(ctx, w.stream, w.expected, batch...)
-	appended := batch
+	appended := w.missing(batch)
+	written, err := w.store(ctx, appended)
 	if isTaken(err) {
-		if appended, err = w.missing(ctx, batch); err == nil && len(appended) > 0 {
-			written, err = w.h.journal.Append(ctx, w.stream, event.Exists, appended...)
+		if err = w.learn(ctx); err == nil {
+			appended = w.missing(batch)
+			written, err = w.store(ctx, appended)
 		}
 	}
 	switch kind := fault.KindOf(err); {
@@ -246,28 +248,43 @@ func isTaken(err error) bool {
 	return fault.KindOf(err) == fault.Conflict
 }
 
-// missing gives those events of a batch that the stream does not hold. It
+func (w *caseWriter) store(ctx context.Context, events []event.Event) (written event.Written, err error) {
+	if len(events) == 0 {
+		return written, nil
+	}
+	return w.h.journal.Append(ctx, w.stream, w.expected, events...)
+}
+
+// learn reads, once for the whole case, which events the stream holds. It
 // refuses a stream that is not this log's.
-func (w *caseWriter) missing(ctx context.Context, batch []event.Event) ([]event.Event, error) {
-	there := map[uuid.UUID]bool{}
+func (w *caseWriter) learn(ctx context.Context) error {
+	w.there, w.expected = map[uuid.UUID]bool{}, event.Exists
 	for e, err := range w.h.journal.Read(ctx, w.stream, 0) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if e.Revision == 0 {
 			if owner := sourceOf(e.Payload); owner != w.h.source {
-				return nil, codeTaken(strings.TrimPrefix(e.Stream, dossier.StreamPrefix), owner)
+				return codeTaken(strings.TrimPrefix(e.Stream, dossier.StreamPrefix), owner)
 			}
 		}
-		there[e.ID] = true
+		w.there[e.ID] = true
+	}
+	return nil
+}
+
+// missing gives those events of a batch that the stream is not known to hold.
+func (w *caseWriter) missing(batch []event.Event) []event.Event {
+	if w.there == nil {
+		return batch
 	}
 	var out []event.Event
 	for _, e := range batch {
-		if !there[e.ID] {
+		if !w.there[e.ID] {
 			out = append(out, e)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // codeTaken says whose a dossier is and the way out.

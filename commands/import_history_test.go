@@ -1,12 +1,15 @@
 package commands_test
 
 import (
+	"context"
+	"iter"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"dossierledger/commands"
+	"dossierledger/domain/event"
 	"dossierledger/domain/legacy"
 )
 
@@ -92,6 +95,51 @@ func TestACaseLargerThanOneAppendKeepsItsOrder(t *testing.T) {
 	if i != 5000 {
 		t.Fatalf("%d actions are there", i+1)
 	}
+}
+
+// reads counts how often a stream is read.
+type reads struct {
+	commands.Journal
+	n int
+}
+
+func (r *reads) Read(ctx context.Context, stream string, from uint64) iter.Seq2[event.Event, error] {
+	r.n++
+	return r.Journal.Read(ctx, stream, from)
+}
+
+// A long case that has grown everywhere costs one reading of it, not one for
+// each of its parts.
+func TestALongCaseThatHasGrownIsReadOnce(t *testing.T) {
+	o := openOffice(t)
+	journal := &reads{Journal: o.Journal}
+	take := func(step, n int) commands.ImportResult {
+		h, err := commands.NewImportHistory(journal, "log", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.Case(t.Context(), commands.CaseHistory{ID: "long", Actions: func(yield func(commands.LegacyAction, error) bool) {
+			for i := range n {
+				if !yield(commands.LegacyAction{At: time.Unix(int64(i*step), 0), Activity: "a"}, nil) {
+					return
+				}
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := h.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result
+	}
+	wantResult(t, take(2, 6000), 1, 6000, 0, 0)
+	wantResult(t, take(1, 12000), 1, 6000, 6000, 0)
+	if journal.n != 1 {
+		t.Errorf("the case was read %d times", journal.n)
+	}
+	wantResult(t, take(1, 12000), 1, 0, 12000, 0)
 }
 
 func TestACaseWhoseNameCannotBeACodeIsTakenOverUnderAnother(t *testing.T) {
