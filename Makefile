@@ -32,14 +32,14 @@ test: chdb
 
 # Formatting, vet, staticcheck, known vulnerabilities where their list can be
 # reached; the direction of imports and the truth of the docs are tests.
-lint:
+lint: chdb
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	@$(GO) mod verify >/dev/null
 	@$(GO) mod tidy -diff
 	@$(GO) vet ./...
 	@$(GO) tool staticcheck ./...
 	@sh infra/vulnerabilities.sh
-	@$(GO) test -run 'TestImportsPointOneWay' .
+	@$(GO) test -count=1 -run 'TestImportsPointOneWay|TestDocs' .
 
 fmt:
 	@gofmt -w $$(git ls-files '*.go')

@@ -15,6 +15,8 @@ import (
 
 // KeyVault destroys the keys under which persons' data are sealed.
 type KeyVault interface {
+	// Knows reports whether the vault has, or had, a key of a person.
+	Knows(subject string) (bool, error)
 	// Erase destroys a person's key for ever; again is a no-op.
 	Erase(ctx context.Context, subject string) error
 }
@@ -53,6 +55,14 @@ func (c *Erasures) Erase(ctx context.Context, req Request, subject, ground strin
 	}
 	if !slices.Contains(ErasureGrounds, ground) {
 		return fault.New(fault.Invalid, "erasure.ground", "%q is no ground of the law; it is one of %v", ground, ErasureGrounds)
+	}
+	// An erasure cannot be taken back, so a pseudonym that nobody has is a mistake.
+	known, err := c.vault.Knows(subject)
+	if err != nil {
+		return fmt.Errorf("erase: %w", err)
+	}
+	if !known {
+		return fault.New(fault.NotFound, "erasure.unknown-subject", "the ledger holds nothing about a person with the pseudonym %q", subject)
 	}
 	meta := req.metadata(c.now())
 	id := event.IDFor("erase\x00"+subject, 0) // a person is erased once

@@ -38,6 +38,7 @@ func TestErasingAPersonTakesTheirDataAndLeavesTheDossier(t *testing.T) {
 		t.Fatalf("an officer erased a person: %v", err)
 	}
 	wantCode(t, o.Erasures.Erase(t.Context(), admin, "p-1", "because"), "erasure.ground")
+	wantCode(t, o.Erasures.Erase(t.Context(), admin, "p-mistyped", "request"), "erasure.unknown-subject")
 	for range 2 {
 		if err := o.Erasures.Erase(t.Context(), admin, "p-1", "request"); err != nil {
 			t.Fatal(err)
@@ -73,6 +74,9 @@ func TestAnErasureThatWasCutOffIsCompletedAtTheNextStart(t *testing.T) {
 	}
 }
 
+// deadVault dies before it destroys a key.
 type deadVault struct{}
+
+func (deadVault) Knows(string) (bool, error) { return true, nil }
 
 func (deadVault) Erase(context.Context, string) error { return errDied }

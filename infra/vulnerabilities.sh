@@ -7,7 +7,7 @@ trap 'rm -f "$out"' EXIT
 if go tool govulncheck ./... >"$out" 2>&1; then
 	exit 0
 fi
-if grep -qiE 'fetching vulnerabilities|no such host|connection refused|dial tcp|timeout|proxyconnect|HTTP GET|Forbidden' "$out"; then
+if grep -q '^govulncheck: fetching vulnerabilities' "$out"; then
 	echo "govulncheck: the list of vulnerabilities cannot be reached from here; not checked"
 	exit 0
 fi

@@ -19,7 +19,6 @@ import (
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -39,7 +38,7 @@ var errDefect = errors.New("verification found a defect")
 // environment (LEDGER_…), flags.
 type options struct {
 	Data   string          `default:"./data" placeholder:"DIR" help:"Folder that holds everything the embedded engines write."`
-	Config kong.ConfigFlag `placeholder:"FILE" help:"Configuration file (YAML); its keys are the names of the flags."`
+	Config kong.ConfigFlag `placeholder:"FILE" help:"Configuration file (YAML): the names of flags as keys, those of one command under its name."`
 	JSON   bool            `name:"json" help:"Print one JSON document on standard output and nothing else there."`
 	Log    string          `default:"info" enum:"debug,info,warn,error" help:"Least level of log lines on standard error (debug, info, warn, error)."`
 
@@ -105,24 +104,6 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr)}
 	return exitCode(parsed.Run(w), stderr)
-}
-
-// configuration reads a YAML file under the environment: a flag whose variable
-// is set is not taken from the file.
-func configuration(r io.Reader) (kong.Resolver, error) {
-	file, err := kongyaml.Loader(r)
-	if err != nil {
-		return nil, fmt.Errorf("configuration file: %w", err)
-	}
-	var under kong.ResolverFunc = func(c *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
-			if _, set := os.LookupEnv(name); set {
-				return nil, nil
-			}
-		}
-		return file.Resolve(c, parent, flag)
-	}
-	return under, nil
 }
 
 func exitCode(err error, stderr io.Writer) int {

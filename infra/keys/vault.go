@@ -147,6 +147,20 @@ func (v *Vault) Erase(ctx context.Context, subject string) error {
 	return v.turnShard(ctx, shardOf(subject), subject)
 }
 
+// Knows reports whether a person has a key here, or had one that was destroyed.
+func (v *Vault) Knows(subject string) (bool, error) {
+	if err := checkSubject(subject); err != nil {
+		return false, err
+	}
+	switch _, err := v.wrapped(subject); {
+	case errors.Is(err, ErrUnknownSubject):
+		return false, nil
+	case err != nil && !errors.Is(err, ErrErased):
+		return false, err
+	}
+	return true, nil
+}
+
 // key gives the AEAD of a subject from memory or the store.
 func (v *Vault) key(ctx context.Context, subject string, make bool) (tink.AEAD, error) {
 	if err := checkSubject(subject); err != nil {
