@@ -214,15 +214,13 @@ func (s *streams) Append(call streamsapi.Streams_AppendServer) error {
 	if options == nil {
 		return invalid("an append begins with its options")
 	}
-	stream, err := streamName(options.GetStreamIdentifier())
-	if err != nil {
-		return err
-	}
-	expected, err := appendExpectation(options)
-	if err != nil {
-		return err
-	}
 	var batch proposals
+	var expected event.Expected
+	stream, failed := streamName(options.GetStreamIdentifier())
+	if failed == nil {
+		expected, failed = appendExpectation(options)
+	}
+	batch.failed = failed
 	for n := 0; ; n++ {
 		req, err := call.Recv()
 		if errors.Is(err, io.EOF) {

@@ -6,12 +6,15 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"dossierledger/domain/fault"
+	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // User is one who may call.
@@ -118,6 +121,7 @@ func (a admitted) Context() context.Context { return a.ctx }
 func (s *Server) admitStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	ctx, err := s.admit(ss.Context(), info.FullMethod)
 	if err != nil {
+		s.drain(ss, info.FullMethod)
 		return err
 	}
 	if err := handler(srv, admitted{ServerStream: ss, ctx: ctx}); err != nil {
@@ -127,6 +131,34 @@ func (s *Server) admitStream(srv any, ss grpc.ServerStream, info *grpc.StreamSer
 		})
 	}
 	return nil
+}
+
+// drainTime bounds how long a refused append may go on sending.
+const drainTime = 2 * time.Second
+
+// drain reads an append that is refused, up to the largest that is taken: some
+// clients report a call that ends while they send as broken rather than refused.
+func (s *Server) drain(ss grpc.ServerStream, method string) {
+	if method != streamsapi.Streams_Append_FullMethodName {
+		return
+	}
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		for read := 0; read <= s.opts.MaxAppendBytes; {
+			var req streamsapi.AppendReq
+			if ss.RecvMsg(&req) != nil {
+				return
+			}
+			read += proto.Size(&req) + 1
+		}
+	}()
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+	}
 }
 
 // mayRead says whether a caller may see a stream's events.

@@ -17,12 +17,16 @@ func settings(change func(*esdb.PersistentSubscriptionSettings)) *esdb.Persisten
 	return &s
 }
 
-// worker takes events from a group and does with each what it is told.
+// worker takes events from a group and does with each what it is told, until it
+// is stopped. That is done by its context: the client's Close must not be called
+// while another goroutine receives.
 func worker(
 	t testing.TB, c *esdb.Client, stream, group string, slots uint32, do func(*esdb.PersistentSubscription, *esdb.ResolvedEvent, int),
-) *esdb.PersistentSubscription {
+) (stop func()) {
 	t.Helper()
-	sub, err := c.SubscribeToPersistentSubscription(context.Background(), stream, group,
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	sub, err := c.SubscribeToPersistentSubscription(ctx, stream, group,
 		esdb.SubscribeToPersistentSubscriptionOptions{BufferSize: slots})
 	if err != nil {
 		t.Fatal(err)
@@ -36,12 +40,7 @@ func worker(
 			do(sub, e.EventAppeared.Event, e.EventAppeared.RetryCount)
 		}
 	}()
-	t.Cleanup(func() {
-		if err := sub.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return sub
+	return cancel
 }
 
 func eventually(t testing.TB, what string, holds func() bool) {
@@ -94,11 +93,12 @@ func TestPinnedEventsOfAStreamStayWithOneSubscriber(t *testing.T) {
 	var mu sync.Mutex
 	for i := range 3 {
 		name := fmt.Sprint("worker ", i)
-		sub, err := c.SubscribeToPersistentSubscriptionToAll(context.Background(), "g", esdb.SubscribeToPersistentSubscriptionOptions{BufferSize: 2})
+		running, cancel := context.WithCancel(context.Background())
+		t.Cleanup(cancel)
+		sub, err := c.SubscribeToPersistentSubscriptionToAll(running, "g", esdb.SubscribeToPersistentSubscriptionOptions{BufferSize: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = sub.Close() })
 		go func() {
 			for {
 				e := sub.Recv()
@@ -205,16 +205,14 @@ func TestWhatASubscriberHadGoesToAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	held, done := newSeen(), newSeen()
-	holder := worker(t, c, "a", "g", 10, func(_ *esdb.PersistentSubscription, e *esdb.ResolvedEvent, _ int) { held.note(e, "") })
+	stop := worker(t, c, "a", "g", 10, func(_ *esdb.PersistentSubscription, e *esdb.ResolvedEvent, _ int) { held.note(e, "") })
 	for range 5 {
 		if _, err := c.AppendToStream(ctx, "a", esdb.AppendToStreamOptions{}, one("a.v1")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	eventually(t, "5 held", func() bool { return held.events() == 5 })
-	if err := holder.Close(); err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	worker(t, c, "a", "g", 10, func(sub *esdb.PersistentSubscription, e *esdb.ResolvedEvent, _ int) {
 		done.note(e, "")
 		if err := sub.Ack(e); err != nil {
@@ -278,15 +276,15 @@ func TestAGroupGoesOnBehindItsCheckpoint(t *testing.T) {
 		}
 		c := connect(t, "esdb://"+n.address+"?tls=false")
 		start := got.events()
-		stop := make(chan struct{})
+		enough := make(chan struct{})
 		var once sync.Once
 		worker(t, c, "a", "g", 10, func(sub *esdb.PersistentSubscription, e *esdb.ResolvedEvent, _ int) {
 			got.note(e, "")
 			if sub.Ack(e) != nil || got.events() >= min(start+70, total) {
-				once.Do(func() { close(stop) })
+				once.Do(func() { close(enough) })
 			}
 		})
-		<-stop
+		<-enough
 		n.restart(t)
 	}
 	got.mu.Lock()
