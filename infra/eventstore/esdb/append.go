@@ -31,7 +31,7 @@ func (s *Store) submit(
 	if err := checkBatch(stream, events); err != nil {
 		return event.Written{}, err
 	}
-	ctx, end := span(ctx, "append", stream, len(events))
+	ctx, end := s.observed(ctx, "append", stream, len(events))
 	defer func() { end(err) }()
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
@@ -40,7 +40,7 @@ func (s *Store) submit(
 		return event.Written{}, err
 	}
 	defer release()
-	return again(ctx, s.closing, func() (event.Written, error) { return s.try(ctx, stream, expected, events) })
+	return again(ctx, s.link, func() (event.Written, error) { return s.try(ctx, stream, expected, events) })
 }
 
 // try makes one attempt to append.

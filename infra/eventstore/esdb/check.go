@@ -14,6 +14,7 @@ const (
 	systemPrefix   = "$"
 	metadataPrefix = "$$"
 	metadataType   = "$metadata"
+	allStream      = "$all"
 )
 
 func invalid(format string, args ...any) error {

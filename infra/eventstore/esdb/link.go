@@ -19,6 +19,7 @@ import (
 type link struct {
 	config  *client.Configuration
 	log     *slog.Logger
+	metrics *metrics
 	closing <-chan struct{}
 
 	mu      sync.Mutex
@@ -39,11 +40,11 @@ type session struct {
 // calls in it; one that they never leave is left to itself.
 const closeGrace = 5 * time.Second
 
-func newLink(config *client.Configuration, log *slog.Logger, closing <-chan struct{}) (*link, error) {
+func newLink(config *client.Configuration, log *slog.Logger, m *metrics, closing <-chan struct{}) (*link, error) {
 	config.Logger = func(level client.LogLevel, format string, args ...interface{}) {
 		log.Debug("EventStoreDB client", "level", string(level), "message", fmt.Sprintf(format, args...))
 	}
-	l := &link{config: config, log: log, closing: closing}
+	l := &link{config: config, log: log, metrics: m, closing: closing}
 	session, err := l.connect()
 	if err != nil {
 		return nil, err
@@ -85,6 +86,7 @@ func (l *link) replace(lost *session) {
 		return
 	}
 	l.current = fresh
+	l.metrics.clients.Inc()
 	l.retire(lost)
 }
 
@@ -175,7 +177,7 @@ const (
 
 // again makes attempts until one succeeds, is refused, or the time is up; then
 // it returns the last refusal, which says more than that the time is up.
-func again[T any](ctx context.Context, closing <-chan struct{}, attempt func() (T, error)) (T, error) {
+func again[T any](ctx context.Context, l *link, attempt func() (T, error)) (T, error) {
 	pause := pauseMin
 	for {
 		value, err := attempt()
@@ -191,10 +193,11 @@ func again[T any](ctx context.Context, closing <-chan struct{}, attempt func() (
 				return value, ctx.Err()
 			}
 			return value, fmt.Errorf("%w (%w)", err, ctx.Err())
-		case <-closing:
+		case <-l.closing:
 			timer.Stop()
 			return value, eventstore.ErrClosed
 		}
+		l.metrics.retries.Inc()
 		pause = min(2*pause, pauseMax)
 	}
 }

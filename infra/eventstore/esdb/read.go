@@ -30,7 +30,7 @@ func (s *Store) ReadStream(
 			return
 		}
 		rest, ended := read, false
-		s.resumed(ctx, yield, func() iter.Seq2[eventstore.Recorded, error] {
+		s.resumed(ctx, stream, yield, func() iter.Seq2[eventstore.Recorded, error] {
 			if ended {
 				return func(func(eventstore.Recorded, error) bool) {}
 			}
@@ -62,9 +62,12 @@ func (s *Store) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2[
 			return
 		}
 		rest, ended := read, false
-		s.resumed(ctx, yield, func() iter.Seq2[eventstore.Recorded, error] {
-			if ended {
+		s.resumed(ctx, allStream, yield, func() iter.Seq2[eventstore.Recorded, error] {
+			switch {
+			case ended:
 				return func(func(eventstore.Recorded, error) bool) {}
+			case rest.Direction == eventstore.Forwards && matcher{filter: rest.Filter}.onServer() != nil:
+				return s.readAllFiltered(ctx, rest)
 			}
 			return s.readAllOnce(ctx, rest)
 		}, func(e *eventstore.Recorded) {
@@ -80,13 +83,16 @@ func (s *Store) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2[
 
 // resumed runs a read and, when the connection is lost, its rest.
 func (s *Store) resumed(
-	ctx context.Context, yield func(eventstore.Recorded, error) bool,
+	ctx context.Context, stream string, yield func(eventstore.Recorded, error) bool,
 	open func() iter.Seq2[eventstore.Recorded, error], seen func(*eventstore.Recorded),
 ) {
+	var failed error
+	ctx, end := s.observed(ctx, "read", stream, 0)
+	defer func() { end(failed) }()
 	for {
 		progress, stopped := false, false
 		attempts, cancel := s.bounded(ctx)
-		_, err := again(attempts, s.closing, func() (struct{}, error) {
+		_, err := again(attempts, s.link, func() (struct{}, error) {
 			for e, err := range open() {
 				if err != nil {
 					if progress {
@@ -114,6 +120,7 @@ func (s *Store) resumed(
 		if errors.Is(err, errProgress) {
 			err = s.open(ctx)
 		}
+		failed = err
 		yield(eventstore.Recorded{}, err)
 		return
 	}
@@ -162,7 +169,7 @@ func (s *Store) readAllOnce(ctx context.Context, read eventstore.AllRead) iter.S
 	if !m.everything() || read.After != nil {
 		limit = 0
 	}
-	events := s.pumped(ctx, "$all", func(ctx context.Context, c *client.Client) (*client.ReadStream, error) {
+	events := s.pumped(ctx, allStream, func(ctx context.Context, c *client.Client) (*client.ReadStream, error) {
 		return c.ReadAll(ctx, opts, count(limit))
 	})
 	return func(yield func(eventstore.Recorded, error) bool) {
@@ -179,6 +186,65 @@ func (s *Store) readAllOnce(ctx context.Context, read eventstore.AllRead) iter.S
 			}
 		}
 	}
+}
+
+// readAllFiltered reads forwards what the server selects. The client cannot send
+// a filter with a read, so that this is a subscription up to where the ledger ends
+// when the read begins.
+func (s *Store) readAllFiltered(ctx context.Context, read eventstore.AllRead) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		var head *uint64
+		for e, err := range s.readAllOnce(ctx, eventstore.AllRead{Direction: eventstore.Backwards, Limit: 1}) {
+			if err != nil {
+				yield(e, err)
+				return
+			}
+			head = &e.Position
+		}
+		if head == nil || (read.After != nil && *read.After >= *head) {
+			return
+		}
+		sub, err := s.Subscribe(ctx, eventstore.SubscribeTo{AfterPosition: read.After, Filter: read.Filter})
+		if err != nil {
+			yield(eventstore.Recorded{}, err)
+			return
+		}
+		defer func() {
+			if err := sub.Close(); err != nil {
+				s.log.Warn("a read of the event store did not close", "error", err)
+			}
+		}()
+		left := read.Limit
+		for {
+			d, err := s.nextInTime(ctx, sub)
+			switch {
+			case err != nil:
+				yield(eventstore.Recorded{}, err)
+				return
+			case d.CaughtUp, d.Checkpoint != nil && *d.Checkpoint >= *head:
+				return
+			case d.Event == nil:
+				continue
+			case d.Event.Position > *head || !yield(*d.Event, nil) || d.Event.Position == *head:
+				return
+			}
+			if left--; left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// nextInTime waits for a delivery as long as one call may last: a server that is
+// there sends checkpoints meanwhile.
+func (s *Store) nextInTime(ctx context.Context, sub eventstore.Subscription) (eventstore.Delivery, error) {
+	waiting, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	d, err := sub.Next(waiting)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return d, same(ErrTimeout, "the event store sent nothing for %v", s.timeout)
+	}
+	return d, err
 }
 
 // outside says whether a position lies behind the (exclusive) start of a read.

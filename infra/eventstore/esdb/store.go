@@ -3,6 +3,7 @@ package esdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Options say where the server is and how patient to be.
@@ -29,6 +31,8 @@ type Options struct {
 	// Logger takes the adapter's messages; nil discards them. The client's own
 	// messages come at level debug.
 	Logger *slog.Logger
+	// Registerer, where set, gets the adapter's metrics.
+	Registerer prometheus.Registerer
 }
 
 const (
@@ -43,6 +47,7 @@ const (
 // its promises.
 type Store struct {
 	link    *link
+	metrics *metrics
 	log     *slog.Logger
 	timeout time.Duration
 	window  int
@@ -79,8 +84,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if s.tails, err = lru.New[string, *tail](tailsKept); err != nil {
 		return nil, err
 	}
+	if s.metrics, err = newMetrics(opts.Registerer); err != nil {
+		return nil, fmt.Errorf("metrics of the event store: %w", err)
+	}
 	s.turns.waiting = map[string]*turn{}
-	if s.link, err = newLink(config, s.log, s.closing); err != nil {
+	if s.link, err = newLink(config, s.log, s.metrics, s.closing); err != nil {
 		return nil, err
 	}
 	if _, _, err := s.Head(ctx); err != nil {

@@ -122,6 +122,7 @@ func (sub *subscription) run() {
 		if progress {
 			pause = pauseMin
 		}
+		sub.store.metrics.resumed.Inc()
 		sub.store.log.Info("subscription to the event store is opened again", "stream", sub.to.Stream, "error", err)
 		select {
 		case <-time.After(pause):

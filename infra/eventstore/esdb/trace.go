@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
@@ -15,10 +16,11 @@ import (
 
 var tracer = otel.Tracer("dossierledger/infra/eventstore/esdb")
 
-// span traces a call; the client has no place for it. Of the stream's name only
-// the category is told, the rest may name a dossier. A wrong revision is an
-// answer, not an error.
-func span(ctx context.Context, operation, stream string, events int) (context.Context, func(error)) {
+// observed traces and measures a call; the client has no place for either. Of the
+// stream's name only the category is told, the rest may name a dossier. A wrong
+// revision and a stream that is not there are answers, not errors.
+func (s *Store) observed(ctx context.Context, operation, stream string, events int) (context.Context, func(error)) {
+	began := time.Now()
 	category, _, _ := strings.Cut(stream, "-")
 	ctx, sp := tracer.Start(ctx, "eventstore "+operation, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(
@@ -27,8 +29,11 @@ func span(ctx context.Context, operation, stream string, events int) (context.Co
 			attribute.String("db.collection.name", category),
 			attribute.Int("db.operation.batch.size", events)))
 	return ctx, func(err error) {
+		s.metrics.called(operation, time.Since(began), err)
 		var wrong *event.WrongRevision
 		switch {
+		case fault.KindOf(err) == fault.NotFound:
+			sp.SetAttributes(attribute.String("error.type", fault.CodeOf(err)))
 		case errors.As(err, &wrong):
 			sp.SetAttributes(attribute.String("error.type", "eventstore.wrong-revision"))
 		case err != nil:

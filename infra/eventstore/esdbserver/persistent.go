@@ -84,6 +84,7 @@ func (p *persistent) Create(ctx context.Context, req *persistentapi.CreateReq) (
 	o := req.GetOptions()
 	strategy := o.GetSettings().GetConsumerStrategy()
 	if strategy == "" {
+		//lint:ignore SA1019 clients before 21.10 name the strategy here
 		strategy = o.GetSettings().GetNamedConsumerStrategy().String()
 	}
 	config := groupConfig{Group: o.GetGroupName(), Settings: settingsOf(o.GetSettings(), strategy), Start: startBegin}
@@ -111,6 +112,7 @@ func (p *persistent) Create(ctx context.Context, req *persistentapi.CreateReq) (
 			config.Start = startEnd
 		}
 	default:
+		//lint:ignore SA1019 clients before 21.10 name the stream here
 		if config.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
 			return nil, err
 		}
@@ -183,6 +185,7 @@ func (p *persistent) Update(ctx context.Context, req *persistentapi.UpdateReq) (
 			config.Start = startEnd
 		}
 	default:
+		//lint:ignore SA1019 clients before 21.10 name the stream here
 		if config.Stream, err = streamName(o.GetStreamIdentifier()); err != nil {
 			return nil, err
 		}
