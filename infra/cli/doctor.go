@@ -119,7 +119,17 @@ func (d *diagnosis) print(out io.Writer) error {
 		}
 	}
 	for _, p := range d.Projections {
-		if _, err := fmt.Fprintf(out, "     projection %s: %s at %d of %d\n", p.Name, p.State, p.Checkpoint, p.Head); err != nil {
+		if _, err := fmt.Fprintf(out, "     projection %s: %s at %d of %d, %d events (%.0f s) behind, %.0f events/s\n",
+			p.Name, p.State, p.Checkpoint, p.Head, p.LagEvents, p.LagSeconds, p.Rate); err != nil {
+			return err
+		}
+	}
+	for _, p := range d.Projections {
+		if p.Halt == nil {
+			continue
+		}
+		if _, err := fmt.Fprintf(out, "     halted before %s@%d (%s, position %d): %s\n     way out: %s\n",
+			p.Halt.Stream, p.Halt.Revision, p.Halt.Type, p.Halt.Position, p.Halt.Reason, p.Halt.WayOut); err != nil {
 			return err
 		}
 	}

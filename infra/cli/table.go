@@ -34,7 +34,7 @@ func (t table) value(name string, text json.RawMessage) error {
 			return err
 		}
 		for _, m := range members {
-			if nested := m.value[0] == '[' || m.value[0] == '{'; nested && !flat(m.value) {
+			if isNested(m.value) {
 				if _, err := fmt.Fprintf(t.out, "%s\n", strings.TrimSpace(name+" "+m.name)); err != nil {
 					return err
 				}
@@ -59,6 +59,7 @@ func (t table) list(text json.RawMessage) error {
 	if err := json.Unmarshal(text, &items); err != nil {
 		return err
 	}
+	var nested []member // what does not fit a cell, under the name of its row
 	for i, item := range items {
 		if item[0] != '{' {
 			if _, err := fmt.Fprintln(t.out, cell(item)); err != nil {
@@ -72,6 +73,10 @@ func (t table) list(text json.RawMessage) error {
 		}
 		var head, row []string
 		for _, m := range members {
+			if isNested(m.value) {
+				nested = append(nested, member{name: strings.Join(row, " ") + ": " + m.name, value: m.value})
+				continue
+			}
 			head = append(head, m.name)
 			row = append(row, cell(m.value))
 		}
@@ -82,7 +87,20 @@ func (t table) list(text json.RawMessage) error {
 			return err
 		}
 	}
+	for _, m := range nested {
+		if _, err := fmt.Fprintf(t.out, "\n%s\n", m.name); err != nil {
+			return err
+		}
+		if err := t.value("", m.value); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// isNested reports whether a value is a list or an object that no cell can hold.
+func isNested(text json.RawMessage) bool {
+	return (text[0] == '[' || text[0] == '{') && !flat(text)
 }
 
 type member struct {
