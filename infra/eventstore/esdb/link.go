@@ -73,6 +73,14 @@ func (l *link) enter() (*session, error) {
 	return l.current, nil
 }
 
+// lost replaces a client whose node is away. One that was told of another leader
+// goes there by itself, and one that waited in vain may still be right.
+func (l *link) lost(s *session, err error) {
+	if errors.Is(err, ErrUnavailable) {
+		l.replace(s)
+	}
+}
+
 // replace puts a new client in the place of one that lost its node.
 func (l *link) replace(lost *session) {
 	l.mu.Lock()
@@ -156,9 +164,7 @@ func call[T any](ctx context.Context, l *link, stream string, drop func(T), do f
 			return o.value, nil
 		}
 		err := translated(ctx, stream, o.err)
-		if transient(err) {
-			l.replace(session)
-		}
+		l.lost(session, err)
 		return none, err
 	case <-ctx.Done():
 		return none, ctx.Err()

@@ -321,9 +321,7 @@ func (s *Store) pumped(
 					return
 				case r.err != nil:
 					err := translated(ctx, stream, r.err)
-					if transient(err) {
-						s.link.replace(session)
-					}
+					s.link.lost(session, err)
 					yield(eventstore.Recorded{}, err)
 					return
 				}

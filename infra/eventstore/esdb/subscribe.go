@@ -177,9 +177,7 @@ func (sub *subscription) follow() (progress bool, err error) {
 				if err == nil {
 					err = errLost
 				}
-				if transient(err) {
-					sub.store.link.replace(session)
-				}
+				sub.store.link.lost(session, err)
 				return progress, err
 			}
 			d, ok, err := sub.delivery(e)

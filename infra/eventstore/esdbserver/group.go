@@ -306,7 +306,11 @@ func (g *group) fetchOnce() (err error) {
 	if g.key.stream == allStream {
 		to.AfterPosition = after
 	} else {
-		to.Stream, to.AfterRevision = g.key.stream, after
+		st, err := g.server.state(g.life, g.key.stream)
+		if err != nil {
+			return err
+		}
+		to.Stream, to.AfterRevision = g.key.stream, st.from(after)
 	}
 	sub, err := g.server.store.Subscribe(g.life, to)
 	if err != nil {

@@ -85,6 +85,15 @@ func (st streamState) shows(e *eventstore.Recorded, now time.Time) bool {
 	return e.Revision >= st.first && (st.maxAge == 0 || now.Sub(e.RecordedAt) <= st.maxAge)
 }
 
+// from moves the (exclusive) start of a subscription behind what is hidden.
+func (st streamState) from(after *uint64) *uint64 {
+	if !st.exists || st.first == 0 || (after != nil && *after+1 >= st.first) {
+		return after
+	}
+	hidden := min(st.first-1, st.last)
+	return &hidden
+}
+
 // expectation gives the store the expectation that a client means: a deleted
 // stream counts as one that does not exist.
 func (st streamState) expectation(stream string, expected event.Expected) (event.Expected, error) {

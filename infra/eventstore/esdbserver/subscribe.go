@@ -34,12 +34,7 @@ func (r *reader) subscribeStream(ctx context.Context) error {
 			to.AfterRevision = &st.last
 		}
 	}
-	if st.first > 0 && (to.AfterRevision == nil || *to.AfterRevision+1 < st.first) {
-		hidden := min(st.first-1, st.last)
-		if st.exists {
-			to.AfterRevision = &hidden
-		}
-	}
+	to.AfterRevision = st.from(to.AfterRevision)
 	return r.follow(ctx, to, 0, func(e *eventstore.Recorded) (bool, error) {
 		if e.Type == tombstoneType {
 			return false, streamDeleted(stream)
