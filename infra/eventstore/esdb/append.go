@@ -40,12 +40,15 @@ func (s *Store) submit(
 		return event.Written{}, err
 	}
 	defer release()
-	return again(ctx, s.link, func() (event.Written, error) { return s.try(ctx, stream, expected, events) })
+	sent := false
+	w, err = again(ctx, s.link, func() (event.Written, error) { return s.try(ctx, stream, expected, events, &sent) })
+	return w, err
 }
 
-// try makes one attempt to append.
+// try makes one attempt to append. It sets sent when the batch was not there and
+// went out: if it is there at the next attempt, this call has put it there.
 func (s *Store) try(
-	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed, sent *bool,
 ) (event.Written, error) {
 	t, known := s.tails.Get(stream)
 	_, exact := expected.Revision()
@@ -56,11 +59,13 @@ func (s *Store) try(
 		}
 	}
 	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
+		w.Repeated = w.Repeated && !*sent
 		return w, err
 	}
 	if !expected.Holds(t.exists, t.last) {
 		return event.Written{}, &event.WrongRevision{Stream: stream, Expected: expected, Exists: t.exists, Actual: t.last}
 	}
+	*sent = true
 	result, err := s.send(ctx, stream, expected, events)
 	if errors.Is(err, errWrongVersion) {
 		return s.beaten(ctx, stream, expected, events)

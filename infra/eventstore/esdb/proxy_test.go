@@ -1,0 +1,168 @@
+package esdb_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+)
+
+// proxy stands between adapter and server and can cut all connections.
+type proxy struct {
+	listener net.Listener
+	target   string
+	mu       sync.Mutex
+	open     map[net.Conn]struct{}
+	work     sync.WaitGroup
+}
+
+func startProxy(t testing.TB, target string) *proxy {
+	p := &proxy{listener: listen(t, "127.0.0.1:0"), target: target, open: map[net.Conn]struct{}{}}
+	p.work.Go(func() {
+		for {
+			from, err := p.listener.Accept()
+			if err != nil {
+				return
+			}
+			to, err := net.Dial("tcp", p.target)
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			p.join(from, to)
+			p.join(to, from)
+		}
+	})
+	t.Cleanup(func() {
+		if err := p.listener.Close(); err != nil {
+			t.Error(err)
+		}
+		p.cut()
+		p.work.Wait()
+	})
+	return p
+}
+
+// join copies one way, with a small delay now and then.
+func (p *proxy) join(from, to net.Conn) {
+	p.mu.Lock()
+	p.open[from] = struct{}{}
+	p.mu.Unlock()
+	p.work.Go(func() {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := from.Read(buffer)
+			if rand.IntN(20) == 0 {
+				time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
+			}
+			if n > 0 {
+				if _, err := to.Write(buffer[:n]); err != nil {
+					break
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		_ = from.Close()
+		_ = to.Close()
+		p.mu.Lock()
+		delete(p.open, from)
+		p.mu.Unlock()
+	})
+}
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		_ = c.Close()
+	}
+}
+
+// TestNothingIsLostOrDoubledOverACutConnection cuts the connection at any moment,
+// also between an append and its answer.
+func TestNothingIsLostOrDoubledOverACutConnection(t *testing.T) {
+	const writers, each = 4, 80
+	n := startNode(t)
+	p := startProxy(t, n.address)
+	s := open(t, "esdb://"+p.listener.Addr().String()+"?tls=false")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			stream := fmt.Sprintf("w-%d", w)
+			for i := range each {
+				expected := event.Any
+				if w%2 == 0 && i == 0 {
+					expected = event.None
+				} else if w%2 == 0 {
+					expected = event.Exact(uint64(i - 1))
+				}
+				written, err := s.Append(ctx, stream, expected, proposed(fmt.Sprint(i)))
+				if err != nil || written.Revision != uint64(i) || written.Repeated {
+					t.Errorf("writer %d, append %d: %+v, %v", w, i, written, err)
+					return
+				}
+				time.Sleep(time.Duration(rand.IntN(4)) * time.Millisecond)
+			}
+		})
+	}
+	sub, err := s.Subscribe(ctx, eventstore.SubscribeTo{Filter: eventstore.Filter{StreamPrefixes: []string{"w-"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(done)
+		next := map[string]uint64{}
+		for seen := 0; seen < writers*each; {
+			d, err := sub.Next(ctx)
+			if err != nil {
+				t.Errorf("subscriber after %d: %v", seen, err)
+				return
+			}
+			if d.Event == nil {
+				continue
+			}
+			if d.Event.Revision != next[d.Event.Stream] || string(d.Event.Data) != fmt.Sprint(d.Event.Revision) {
+				t.Errorf("%s@%d %s, want %d", d.Event.Stream, d.Event.Revision, d.Event.Data, next[d.Event.Stream])
+				return
+			}
+			next[d.Event.Stream]++
+			seen++
+		}
+	}()
+	stop := make(chan struct{})
+	cuts := 0
+	cutting := make(chan struct{})
+	go func() {
+		defer close(cutting)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Duration(10+rand.IntN(60)) * time.Millisecond):
+				p.cut()
+				cuts++
+			}
+		}
+	}()
+	wg.Wait()
+	close(stop)
+	<-cutting
+	<-done
+	if err := sub.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if cuts == 0 {
+		t.Error("nothing was cut")
+	}
+}
