@@ -199,14 +199,14 @@ func TestAFullPageAtTheEndOfTheLogIsFollowedByWordOfIt(t *testing.T) {
 	m.Ack()
 	for range 3 {
 		appendTo(t, store, "a", 2, 10)
-		seen, caughtUp := 0, false
-		for !caughtUp {
+		// The two may come in one page, which is full, or in two that are not.
+		for seen, caughtUp := 0, false; seen < 2 || !caughtUp; {
 			m, page := next(t, messages)
 			seen, caughtUp = seen+len(page.Recorded), page.CaughtUp
 			m.Ack()
-		}
-		if seen != 2 {
-			t.Fatalf("caught up after %d events, want 2", seen)
+			if seen > 2 {
+				t.Fatalf("%d events came, 2 were appended", seen)
+			}
 		}
 	}
 }
