@@ -50,6 +50,21 @@ func (j *Journal) Append(ctx context.Context, stream string, expected event.Expe
 
 // Encode gives the stored form of an event that is to go into its Stream.
 func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Proposed, error) {
+	data, err := j.encodePayload(ctx, e)
+	if err != nil {
+		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
+	}
+	meta, err := encodeMetadata(e.Metadata)
+	if err != nil {
+		return eventstore.Proposed{}, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(e), err)
+	}
+	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, nil
+}
+
+func (j *Journal) encodePayload(ctx context.Context, e event.Event) ([]byte, error) {
+	if data, ok, err := direct(e.Payload); ok {
+		return data, err
+	}
 	sealed, err := normalise(e.Payload, func(at site, p event.Personal) (event.Personal, error) {
 		if p.IsZero() || p.Text == "" {
 			return p, nil
@@ -58,18 +73,17 @@ func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Propose
 		return event.Personal{Subject: p.Subject, Sealed: cipher}, err
 	})
 	if err != nil {
-		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
+		return nil, err
 	}
-	data, err := canonical(sealed)
-	if err != nil {
-		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
+	return canonical(sealed)
+}
+
+func encodeMetadata(m event.Metadata) ([]byte, error) {
+	m.OccurredAt = m.OccurredAt.UTC()
+	if data, ok := directMetadata(m); ok {
+		return data, nil
 	}
-	e.Metadata.OccurredAt = e.Metadata.OccurredAt.UTC()
-	meta, err := canonical(e.Metadata)
-	if err != nil {
-		return eventstore.Proposed{}, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(e), err)
-	}
-	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, nil
+	return canonical(m)
 }
 
 // Decode turns a stored event into its domain shape. Personal values stay sealed.
