@@ -98,6 +98,9 @@ func translatedStatus(stream string, err error) error {
 	case codes.NotFound:
 		return same(eventstore.ErrStreamNotFound, "the stream %q does not exist: %w", stream, err)
 	case codes.ResourceExhausted:
+		if strings.Contains(from.GRPCStatus().Message(), "larger than max") {
+			return same(eventstore.ErrTooLarge, "stream %q: a message is too large for the connection: %w", stream, err)
+		}
 		return same(eventstore.ErrFull, "the event store has no room: %w", err)
 	case codes.DataLoss:
 		return same(eventstore.ErrCorrupt, "stream %q: %w", stream, err)

@@ -154,6 +154,12 @@ func (g *group) dispatch() {
 	pinned := g.pinned()
 	kept := g.waiting[:0]
 	for i, m := range g.waiting {
+		if g.sent[m.event.ID] != nil {
+			// The event is out already: a parked one can also come from the stream,
+			// after a restart. Answers name events, so one waits for the other.
+			kept = append(kept, m)
+			continue
+		}
 		c := g.choose(m)
 		if c == nil {
 			kept = append(kept, m)

@@ -3,11 +3,13 @@ package esdbserver
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
 )
@@ -21,6 +23,8 @@ type parking struct {
 	first, next uint64
 	// replaying is behind the last that is being replayed.
 	replaying uint64
+	// replays are those that are not done with, in order.
+	replays []*replay
 }
 
 // replay is one replay of parked events. Only when all of them are finished or
@@ -119,6 +123,7 @@ func (g *group) replayParked(ctx context.Context, limit int64) error {
 	}
 	g.replaying = next
 	r.open = len(found)
+	g.replays = append(g.replays, r)
 	for _, m := range found {
 		g.put(m)
 	}
@@ -144,24 +149,41 @@ func (g *group) unparked(ctx context.Context, link *eventstore.Recorded) (*messa
 		"revision %d of stream %s links to revision %d of %s, which is not there", link.Revision, link.Stream, revision, stream)
 }
 
-// replayed notes that one event of a replay is finished; g.mu is held.
+// replayed notes that one event of a replay is finished; g.mu is held. A later
+// replay that is finished waits for those before it, since what is done with is
+// one place in the stream.
 func (g *group) replayed(r *replay) {
-	if r.open--; r.open > 0 || r.end <= g.first {
+	r.open--
+	before := g.first
+	for len(g.replays) > 0 && g.replays[0].open == 0 {
+		g.first = g.replays[0].end
+		g.replays = g.replays[1:]
+	}
+	if g.first == before || g.stopped != nil {
 		return
 	}
-	g.first = r.end
-	if g.stopped != nil {
-		return
-	}
+	end := g.first
 	g.work.Go(func() {
-		stream := g.key.stateStream(parkedSuffix)
-		st, err := g.server.state(g.life, stream)
-		if err == nil && st.first < r.end {
-			_, err = g.server.setTruncation(g.life, stream, st.meta, r.end)
-		}
-		if err != nil {
+		if err := g.hideParked(end); err != nil {
 			g.server.log.Warn("persistent subscription could not note a replay",
 				"group", g.key.name, "stream", g.key.stream, "error", err)
 		}
 	})
+}
+
+// hideParked notes in the store what is done with. Another note may come in
+// between; the one that says more stays.
+func (g *group) hideParked(before uint64) error {
+	stream := g.key.stateStream(parkedSuffix)
+	for {
+		st, err := g.server.state(g.life, stream)
+		if err != nil || st.first >= before {
+			return err
+		}
+		_, err = g.server.setTruncation(g.life, stream, st.meta, before)
+		var wrong *event.WrongRevision
+		if !errors.As(err, &wrong) {
+			return err
+		}
+	}
 }
