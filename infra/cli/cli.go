@@ -43,6 +43,7 @@ type options struct {
 	Log    string          `default:"info" enum:"debug,info,warn,error" help:"Least level of log lines on standard error (debug, info, warn, error)."`
 
 	MasterKeyFile  string `placeholder:"FILE" help:"File with the master key of personal data (default: master.key in the data folder, made at first use)."`
+	Eventstore     string `name:"eventstore-file" placeholder:"FILE" help:"File with the connection string of an EventStoreDB or KurrentDB (default: the embedded store in the data folder)."`
 	ClickhouseDSN  string `name:"clickhouse-dsn-file" placeholder:"FILE" help:"File with the DSN of a ClickHouse server or cluster (default: the embedded engine)."`
 	ClickhouseLib  string `name:"chdb-lib" env:"LEDGER_CHDB_LIB" placeholder:"FILE" help:"The embedded ClickHouse engine's library (default: beside the program)."`
 	ClickhouseMem  uint64 `name:"clickhouse-memory" default:"4294967296" placeholder:"BYTES" help:"Most memory that the embedded ClickHouse engine may use."`
@@ -53,17 +54,18 @@ type options struct {
 type commandLine struct {
 	options
 
-	Serve    serveCommand    `cmd:"" help:"Serve the API and pages, and keep the read models up to date."`
-	Import   importCommand   `cmd:"" help:"Take over a history from an older system."`
-	Simulate simulateCommand `cmd:"" help:"Make plausible dossiers on the sample catalogue."`
-	History  historyCommand  `cmd:"" help:"Print the events of a dossier, in order."`
-	Replay   replayCommand   `cmd:"" help:"Print a dossier as it was known at a time or revision."`
-	Report   reportCommand   `cmd:"" help:"Print a report."`
-	Rebuild  rebuildCommand  `cmd:"" help:"Make read models again from the events."`
-	Doctor   doctorCommand   `cmd:"" help:"Say what is wrong and the way out."`
-	Seed     seedCommand     `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
-	Erase    eraseCommand    `cmd:"" help:"Erase a person: destroy the key of their personal data."`
-	Version  versionCommand  `cmd:"" help:"Print the program's version."`
+	Serve      serveCommand      `cmd:"" help:"Serve the API and pages, and keep the read models up to date."`
+	Import     importCommand     `cmd:"" help:"Take over a history from an older system."`
+	Simulate   simulateCommand   `cmd:"" help:"Make plausible dossiers on the sample catalogue."`
+	History    historyCommand    `cmd:"" help:"Print the events of a dossier, in order."`
+	Replay     replayCommand     `cmd:"" help:"Print a dossier as it was known at a time or revision."`
+	Report     reportCommand     `cmd:"" help:"Print a report."`
+	Rebuild    rebuildCommand    `cmd:"" help:"Make read models again from the events."`
+	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong and the way out."`
+	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
+	Erase      eraseCommand      `cmd:"" help:"Erase a person: destroy the key of their personal data."`
+	Eventstore eventstoreCommand `cmd:"" help:"Serve the embedded store alone in EventStoreDB's protocol, for reading and writing."`
+	Version    versionCommand    `cmd:"" help:"Print the program's version."`
 }
 
 // world is what a command may touch.
@@ -145,11 +147,16 @@ func logger(level string, to io.Writer) *slog.Logger {
 
 // open opens the ledger in the data folder.
 func (w *world) open() (*ledger.Ledger, error) {
-	return ledger.Open(w.ctx, ledger.Config{
-		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log,
+	return ledger.Open(w.ctx, w.config())
+}
+
+// config is what the flags say of the ledger.
+func (w *world) config() ledger.Config {
+	return ledger.Config{
+		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log, EventStoreFile: w.opts.Eventstore,
 		ClickHouseDSNFile: w.opts.ClickhouseDSN, ClickHouseLibrary: w.opts.ClickhouseLib,
 		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated,
-	})
+	}
 }
 
 // print writes a result: as one JSON document where that was asked for, else as

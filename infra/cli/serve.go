@@ -18,6 +18,9 @@ import (
 type serveCommand struct {
 	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to answer on."`
 
+	EsdbListen string `name:"esdb-listen" placeholder:"ADDR" help:"Offer the events to EventStoreDB clients too, for reading and subscribing only."`
+	esdbFlags
+
 	Demo         bool `help:"Sample catalogue, simulated dossiers and a sign-in for made-up persons. Anybody can be anybody: never with real data."`
 	DemoDossiers int  `default:"3000" placeholder:"N" help:"With --demo: how many dossiers to simulate at the first start."`
 
@@ -55,6 +58,11 @@ func (c *serveCommand) Run(w *world) error {
 		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20},
 		Auth: auth.Config{Issuer: c.Issuer, Audience: c.Audience, KeyFiles: c.KeyFile, JWKSFile: c.JWKSFile, JWKSURL: c.JWKSURL},
 	}
+	stopFace, err := c.offerEvents(w, l)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopFace()
 	w.log.Info("serving", "address", listener.Addr().String(), "data", w.opts.Data, "demo", c.Demo)
 	return l.Serve(w.ctx, config, listener, func(models *ledger.LateReadModels) { c.welcome(w, l, listener.Addr(), models) })
 }

@@ -22,11 +22,11 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/domain/legacy"
+	"dossierledger/domain/policy"
 	"dossierledger/domain/procedure"
 	"dossierledger/domain/worktime"
 	"dossierledger/infra/catalogue"
 	"dossierledger/infra/eventstore"
-	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/journal"
 	"dossierledger/infra/keys"
 	"dossierledger/infra/registers"
@@ -39,6 +39,10 @@ type Config struct {
 	// MasterKeyFile holds the master key of personal data; empty is master.key
 	// in Data, which is made when it is not there.
 	MasterKeyFile string
+
+	// EventStoreFile holds the connection string of an EventStoreDB; empty is the
+	// embedded store. It is a file because the string holds a password.
+	EventStoreFile string
 
 	// ClickHouseDSNFile holds the DSN of a server or cluster; empty is the
 	// embedded engine. It is a file because a DSN holds a password.
@@ -78,6 +82,7 @@ func Registry() *event.Registry {
 	agency.Register(r)
 	worktime.Register(r)
 	access.Register(r)
+	policy.Register(r)
 	commands.Register(r)
 	return r
 }
@@ -104,7 +109,7 @@ func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now})
+	store, err := OpenStore(ctx, config)
 	if err != nil {
 		return l, err
 	}
