@@ -26,6 +26,16 @@ func (db *DB) CreateLike(ctx context.Context, table, like string) error {
 	return nil
 }
 
+// Merge puts the parts of a table together into one for each partition, now, and
+// of rows with the same key keeps what its engine keeps. It rewrites the whole
+// table, unless it is in one piece already.
+func (db *DB) Merge(ctx context.Context, table string) error {
+	if err := db.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s %s FINAL SETTINGS optimize_skip_merged_partitions = 1", Quote(table), db.Layout().OnCluster())); err != nil {
+		return fmt.Errorf("merging table %s: %w", table, err)
+	}
+	return nil
+}
+
 // Drop removes a table and its rows, now. A table that is not there is no error.
 func (db *DB) Drop(ctx context.Context, table string) error {
 	if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %s %s SYNC", Quote(table), db.Layout().OnCluster())); err != nil {

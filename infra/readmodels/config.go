@@ -16,6 +16,7 @@ const (
 	DefaultRebuildPageEvents = 20_000
 	DefaultPageBytes         = 32 << 20
 	DefaultAttempts          = 3
+	DefaultMergeEvents       = 50_000
 	DefaultRetryMin          = 50 * time.Millisecond
 	DefaultRetryMax          = 15 * time.Second
 )
@@ -35,6 +36,9 @@ type Config struct {
 	// Attempts is how often an event that cannot be applied is tried before the
 	// projection halts.
 	Attempts int
+	// MergeEvents is how many events written make it worth merging the parts of
+	// their tables, where they are a tenth of the log too; negative is never.
+	MergeEvents int
 	// RetryMin and RetryMax bound the pauses between attempts.
 	RetryMin time.Duration
 	RetryMax time.Duration
@@ -79,6 +83,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RebuildPageEvents, DefaultRebuildPageEvents)
 	setDefault(&c.PageBytes, DefaultPageBytes)
 	setDefault(&c.Attempts, DefaultAttempts)
+	setDefault(&c.MergeEvents, DefaultMergeEvents)
 	setDefault(&c.RetryMin, DefaultRetryMin)
 	setDefault(&c.RetryMax, DefaultRetryMax)
 	if c.Logger == nil {

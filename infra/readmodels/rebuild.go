@@ -106,6 +106,9 @@ func (b *rebuild) run(ctx context.Context) error {
 	if err := b.verify(ctx, a.projection, any); err != nil {
 		return err
 	}
+	if most := config.MergeEvents; most > 0 && b.result.Events >= uint64(most) {
+		mergeTables(ctx, config, tables, shadow)
+	}
 	// From here on nobody writes to the live tables.
 	if err := b.worker.writing.enter(ctx); err != nil {
 		return err

@@ -212,13 +212,24 @@ func (r *Runner) CatchUp(ctx context.Context, progress func(done, total uint64))
 			r.stop()
 		}()
 	}
+	if err := r.reach(ctx, head, progress); err != nil {
+		return err
+	}
+	for _, w := range r.workers {
+		w.merge(ctx)
+	}
+	return nil
+}
+
+// reach waits for a position and tells progress on the way.
+func (r *Runner) reach(ctx context.Context, head uint64, progress func(done, total uint64)) error {
 	if progress == nil {
 		return r.WaitFor(ctx, head)
 	}
 	watching, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(watching, head, progress) })
-	err = r.WaitFor(ctx, head)
+	err := r.WaitFor(ctx, head)
 	stop()
 	watch.Wait()
 	if err == nil {

@@ -64,6 +64,7 @@ type record struct {
 	done       uint64
 	total      uint64
 	rate       meter
+	unmerged   int           // events written since the tables were merged
 	changed    chan struct{} // closed and made anew at every change
 }
 

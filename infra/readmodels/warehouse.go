@@ -34,6 +34,9 @@ type Warehouse interface {
 	CreateLike(ctx context.Context, table, like string) error
 	Exchange(ctx context.Context, a, b string) error
 	Drop(ctx context.Context, table string) error
+	// Merge may put the parts of a table together, so that reading its newest
+	// rows costs less. It changes no row that is read.
+	Merge(ctx context.Context, table string) error
 }
 
 // ClickHouse is the Warehouse on the ledger's pool of connections.
@@ -128,6 +131,15 @@ func (c *ClickHouse) SaveCheckpoint(ctx context.Context, projection string, posi
 		return fmt.Errorf("saving the checkpoint of %s: %w", projection, err)
 	}
 	return nil
+}
+
+// Merge implements Warehouse. A server merges in its own time, by its operator's
+// settings; the embedded engine is ours to keep.
+func (c *ClickHouse) Merge(ctx context.Context, table string) error {
+	if !c.Embedded() {
+		return nil
+	}
+	return c.DB.Merge(ctx, table)
 }
 
 // Sum implements Warehouse.

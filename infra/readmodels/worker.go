@@ -23,18 +23,22 @@ type worker struct {
 	metrics  *metrics
 	// writing is held by whoever writes to, checks or swaps the live tables.
 	writing gate
+	// merging is held by whoever merges the parts of the live tables.
+	merging gate
+	merges  sync.WaitGroup
 
 	mu      sync.Mutex
 	restart context.CancelFunc // ends the session under way
 }
 
 func newWorker(config Config, p projections.Projection, m *metrics) *worker {
-	return &worker{config: config, name: p.Name(), template: p, record: newRecord(), metrics: m, writing: newGate()}
+	return &worker{config: config, name: p.Name(), template: p, record: newRecord(), metrics: m, writing: newGate(), merging: newGate()}
 }
 
 // run keeps the projection's tables in step with the log until ctx ends.
 func (w *worker) run(ctx context.Context) {
 	defer w.record.change(func(r *record) { r.state = Stopped })
+	defer w.merges.Wait()
 	for ctx.Err() == nil {
 		session, cancel := context.WithCancel(ctx)
 		w.mu.Lock()
@@ -103,7 +107,14 @@ func (w *worker) session(ctx context.Context) error {
 			}
 			head = nil
 		}
-		return w.stand(m.Context(), w.handle(m.Context(), a, page))
+		if err := w.stand(m.Context(), w.handle(m.Context(), a, page)); err != nil {
+			return err
+		}
+		if page.CaughtUp && w.mayMerge() {
+			// Beside the work: what comes now need not wait for it.
+			w.merges.Go(func() { w.merge(ctx) })
+		}
+		return nil
 	})
 	if err := router.Run(ctx); err != nil {
 		return fmt.Errorf("readmodels: running %s: %w", w.name, err)
@@ -179,6 +190,7 @@ func (w *worker) applied(events int, batches []projections.Batch, position uint6
 	now := w.config.Now()
 	w.record.change(func(r *record) {
 		r.rate.add(now, events)
+		r.unmerged += events
 		if !r.has || position > r.position {
 			r.position, r.has = position, true
 		}
