@@ -1,0 +1,202 @@
+package policies
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"dossierledger/commands"
+	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
+	"dossierledger/domain/policy"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// ledgerActor is who acts where a policy does.
+var ledgerActor = event.Actor{ID: "ledger-policies", Role: event.RoleSystem}
+
+// keeper knows what is to be done and does it. Its lock is held while one
+// dossier is worked on.
+type keeper struct {
+	config   Config
+	metrics  *metrics
+	mu       sync.Mutex
+	schedule *schedule
+	states   *lru.Cache[string, dossier.State]
+}
+
+func newKeeper(config Config, m *metrics) (*keeper, error) {
+	states, err := lru.New[string, dossier.State](config.States)
+	if err != nil {
+		return nil, fmt.Errorf("policies: %w", err)
+	}
+	return &keeper{config: config, metrics: m, schedule: newSchedule(), states: states}, nil
+}
+
+// observe takes in one event. Redelivery, and events that were read ahead,
+// change nothing.
+func (k *keeper) observe(ctx context.Context, e event.Event) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if code, ok := policy.CodeOf(e.Stream); ok {
+		k.noticed(code, e)
+		return nil
+	}
+	code, ok := dossier.CodeOf(e.Stream)
+	if !ok {
+		return nil
+	}
+	if _, open := k.schedule.plans[code]; !open && !begins(e) {
+		return nil
+	}
+	s, known := k.states.Get(code)
+	switch {
+	case known && e.Revision <= s.Revision:
+		return nil
+	case known && e.Revision == s.Revision+1, !known && e.Revision == 0:
+		s = dossier.Evolve(s, e)
+	default:
+		var err error
+		if s, err = k.load(ctx, code); err != nil {
+			return err
+		}
+	}
+	return k.keep(code, s)
+}
+
+// begins reports whether a dossier that is not open may be so from here on.
+func begins(e event.Event) bool {
+	switch e.Payload.(type) {
+	case dossier.Submitted, dossier.Reopened:
+		return true
+	}
+	return false
+}
+
+// noticed remembers what was done on an open dossier.
+func (k *keeper) noticed(code string, e event.Event) {
+	p, open := k.schedule.plans[code]
+	if !open {
+		return
+	}
+	if key, ok := policy.KeyOf(e.Payload); ok {
+		k.schedule.did(p, key)
+	}
+}
+
+// load folds a dossier up to the end of its stream.
+func (k *keeper) load(ctx context.Context, code string) (dossier.State, error) {
+	s, known := k.states.Get(code)
+	from := uint64(0)
+	if known {
+		from = s.Revision + 1
+	}
+	for e, err := range k.config.Journal.Read(ctx, dossier.StreamOf(code), from) {
+		if err != nil {
+			return dossier.State{}, fmt.Errorf("policies: read dossier %s: %w", code, err)
+		}
+		s = dossier.Evolve(s, e)
+	}
+	return s, nil
+}
+
+// keep remembers a state and plans what it asks for.
+func (k *keeper) keep(code string, s dossier.State) error {
+	if !s.Phase.Open() {
+		k.schedule.close(code)
+		k.states.Remove(code)
+		return nil
+	}
+	k.states.Add(code, s)
+	now := k.config.Now()
+	cal, err := calendar(k.config.Calendars, s.Competent, now)
+	if err != nil {
+		return err
+	}
+	k.schedule.set(k.schedule.open(code), policy.Next(s, cal, k.config.Rules, now))
+	return nil
+}
+
+// work does what is ripe until nothing is, and says when it is to be called
+// again; ok is false where nothing is planned. What fails is put off.
+func (k *keeper) work(ctx context.Context, did func(policy.Wake)) (next time.Time, ok bool) {
+	for {
+		at, ok := k.workOnce(ctx, did)
+		if !ok || ctx.Err() != nil || at.After(k.config.Now()) {
+			return at, ok
+		}
+	}
+}
+
+// workOnce looks at the dossier that is next, where its time has come.
+func (k *keeper) workOnce(ctx context.Context, did func(policy.Wake)) (next time.Time, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p, at, ok := k.schedule.first()
+	if !ok || at.After(k.config.Now()) {
+		return at, ok
+	}
+	kind := p.wakes[0].Kind
+	if err := k.attend(ctx, p, did); err != nil && ctx.Err() == nil {
+		pause := min(k.config.RetryMin<<min(p.failed, 16), k.config.RetryMax)
+		k.schedule.later(p, k.config.Now().Add(pause))
+		k.metrics.failures.WithLabelValues(string(kind)).Inc()
+		k.config.Logger.ErrorContext(ctx, "a policy could not be carried out and is tried again",
+			"policy", kind, "dossier", p.code, "attempt", p.failed, "pause", pause, "error", err)
+	}
+	_, at, ok = k.schedule.first()
+	return at, ok
+}
+
+// attend does the first ripe thing on a dossier, as the dossier stands now.
+func (k *keeper) attend(ctx context.Context, p *plan, did func(policy.Wake)) error {
+	s, err := k.load(ctx, p.code)
+	if err != nil {
+		return err
+	}
+	if err := k.keep(p.code, s); err != nil {
+		return err
+	}
+	p.retry = time.Time{}
+	k.schedule.settle(p)
+	now := k.config.Now()
+	if len(p.wakes) == 0 || !p.wakes[0].Ripe(now) {
+		p.failed = 0
+		return nil
+	}
+	w := p.wakes[0]
+	fresh, err := k.do(ctx, w, s, now)
+	if err != nil {
+		return err
+	}
+	p.failed = 0
+	k.schedule.did(p, w.Key())
+	if fresh {
+		k.metrics.done.WithLabelValues(string(w.Kind)).Inc()
+		did(w)
+	}
+	return nil
+}
+
+// do carries out one thing; fresh is false where it had been done before.
+func (k *keeper) do(ctx context.Context, w policy.Wake, s dossier.State, now time.Time) (fresh bool, err error) {
+	command, notice := w.Do(s)
+	if command != nil {
+		answer, err := k.config.Actions.Act(ctx, commands.Request{Actor: ledgerActor, Key: w.Key(), Causation: w.ID().String()}, w.Dossier, command)
+		return !answer.Repeated && len(answer.Events) > 0, err
+	}
+	meta := event.Metadata{OccurredAt: now.UTC().Truncate(time.Microsecond), Actor: ledgerActor, Causation: w.Key()}
+	written, err := k.config.Journal.Append(ctx, policy.StreamOf(w.Dossier), event.Any, event.New(w.ID(), meta, notice))
+	return !written.Repeated, err
+}
+
+// standing is how the schedule stands.
+func (k *keeper) standing() (open, failing int, next time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, at, ok := k.schedule.first(); ok {
+		next = at
+	}
+	return len(k.schedule.plans), k.schedule.failing(), next
+}
