@@ -50,13 +50,9 @@ func (s *Store) submit(
 func (s *Store) try(
 	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed, sent *bool,
 ) (event.Written, error) {
-	t, known := s.tails.Get(stream)
-	_, exact := expected.Revision()
-	if sure := known && (exact || expected == event.None) && expected.Holds(t.exists, t.last); !sure {
-		var err error
-		if t, err = s.look(ctx, stream); err != nil {
-			return event.Written{}, err
-		}
+	t, err := s.look(ctx, stream)
+	if err != nil {
+		return event.Written{}, err
 	}
 	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
 		w.Repeated = w.Repeated && !*sent

@@ -17,13 +17,13 @@
 //
 // # How it knows that an append is a repetition
 //
-// EventStoreDB answers a repeated append as it answered the first. So the stream's
-// end is read before (only what is new since the last look; what this Store wrote
-// itself it knows), and appends of one Store to one stream take turns. A batch
-// that is found there is not sent again; one that this very call had sent before its
-// connection was lost is not called repeated. There is one case in which Repeated is
-// false although it should be true: two processes send the same batch at the same
-// moment. The batch is there once, all the same.
+// EventStoreDB answers a repeated append as it answered the first. So what is new at
+// the stream's end is read before every append, and appends of one Store to one
+// stream take turns. A batch that is found there is not sent again; one that this
+// very call had sent before its connection was lost is not called repeated. There is
+// one case in which Repeated is false although it should be true: two processes send
+// the same batch at the same moment, one between the other's look and append. The
+// batch is there once, all the same.
 //
 // # What the server must be
 //
