@@ -3,8 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"dossierledger/domain/fault"
+	"dossierledger/infra/eventstore"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
 )
@@ -81,12 +83,20 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	d.note("tables are what the log says", err, "counts and hashes are equal", "run `ledger rebuild`")
 }
 
+// readEverything reads and decodes every event. The store's own events, which
+// EventStoreDB clients can bring about ("$…"), are read but mean nothing here.
 func readEverything(w *world, l *ledger.Ledger) (events int, err error) {
-	for _, err := range l.Journal.ReadAll(w.ctx, nil) {
+	for recorded, err := range l.Store.ReadAll(w.ctx, eventstore.AllRead{}) {
 		if err != nil {
 			return events, err
 		}
 		events++
+		if strings.HasPrefix(recorded.Stream, "$") || strings.HasPrefix(recorded.Type, "$") {
+			continue
+		}
+		if _, err := l.Journal.Decode(recorded); err != nil {
+			return events, err
+		}
 	}
 	return events, nil
 }
