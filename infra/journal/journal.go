@@ -23,6 +23,7 @@ type Journal struct {
 	store    eventstore.Store
 	registry *event.Registry
 	vault    Vault
+	direct   map[string]bool // types that readDirect may read
 }
 
 // New wires a journal. None of its parts may be nil.
@@ -30,7 +31,7 @@ func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journa
 	if store == nil || registry == nil || vault == nil {
 		return nil, errors.New("journal: store, registry and vault are all needed")
 	}
-	return &Journal{store: store, registry: registry, vault: vault}, nil
+	return &Journal{store: store, registry: registry, vault: vault, direct: directTypes(registry)}, nil
 }
 
 // Append seals, encodes and stores a batch in one stream: all or nothing,
@@ -88,18 +89,36 @@ func encodeMetadata(m event.Metadata) ([]byte, error) {
 
 // Decode turns a stored event into its domain shape. Personal values stay sealed.
 func (j *Journal) Decode(r eventstore.Recorded) (event.Event, error) {
-	payload, err := j.registry.Decode(r.Type, r.Data)
+	payload, err := j.decodePayload(r.Type, r.Data)
 	if err != nil {
 		return event.Event{}, fmt.Errorf("journal: %s@%d: %w", r.Stream, r.Revision, err)
 	}
-	var meta event.Metadata
-	if err := json.Unmarshal(r.Metadata, &meta); err != nil {
+	meta, err := decodeMetadata(r.Metadata)
+	if err != nil {
 		return event.Event{}, fmt.Errorf("journal: metadata of %s@%d: %w", r.Stream, r.Revision, err)
 	}
 	return event.Event{
 		ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: r.Position,
 		RecordedAt: r.RecordedAt, Metadata: meta, Payload: payload,
 	}, nil
+}
+
+func (j *Journal) decodePayload(kind string, data []byte) (event.Payload, error) {
+	if j.direct[kind] {
+		if p, ok := readDirect(kind, data); ok {
+			return p, nil
+		}
+	}
+	return j.registry.Decode(kind, data)
+}
+
+func decodeMetadata(data []byte) (event.Metadata, error) {
+	if m, ok := readMetadata(data); ok {
+		return m, nil
+	}
+	var m event.Metadata
+	err := json.Unmarshal(data, &m)
+	return m, err
 }
 
 // Read yields a stream from a revision on, oldest first, personal values sealed.
