@@ -1,0 +1,334 @@
+package deploy_test
+
+import (
+	"fmt"
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dossierledger/infra/web"
+)
+
+const (
+	base       = "kubernetes/base"
+	replicated = "kubernetes/clickhouse-replicated"
+)
+
+// manifests are the objects of a kustomization, by kind and name.
+type manifests map[string]object
+
+func readManifests(t *testing.T, folders ...string) manifests {
+	t.Helper()
+	all := manifests{}
+	for _, folder := range folders {
+		for _, resource := range list(document(t, filepath.Join(folder, "kustomization.yaml")), "resources") {
+			if strings.HasPrefix(resource.(string), "..") {
+				continue
+			}
+			for _, o := range documents(t, filepath.Join(folder, resource.(string))) {
+				key := text(o, "kind") + "/" + text(o, "metadata", "name")
+				if text(o, "apiVersion") == "" || strings.HasPrefix(key, "/") || strings.HasSuffix(key, "/") || all[key] != nil {
+					t.Errorf("%s: %s has no version, no kind or no name of its own", resource, key)
+				}
+				if text(o, "kind") == "Secret" {
+					t.Errorf("%s holds a secret", resource)
+				}
+				all[key] = o
+			}
+		}
+	}
+	return all
+}
+
+func (m manifests) kind(kind string) map[string]object {
+	found := map[string]object{}
+	for key, o := range m {
+		if name, ok := strings.CutPrefix(key, kind+"/"); ok {
+			found[name] = o
+		}
+	}
+	return found
+}
+
+// configMaps are those that the kustomizations generate.
+func configMaps(t *testing.T) map[string]object {
+	t.Helper()
+	all := map[string]object{}
+	for _, folder := range []string{base, replicated} {
+		for _, m := range list(document(t, filepath.Join(folder, "kustomization.yaml")), "configMapGenerator") {
+			all[text(m, "name")] = m.(object)
+			for _, file := range list(m, "files") {
+				_, path, _ := strings.Cut(file.(string), "=")
+				read(t, filepath.Join(folder, path))
+			}
+		}
+	}
+	return all
+}
+
+func TestKubernetes(t *testing.T) {
+	all := readManifests(t, base, replicated)
+	sets, generated := all.kind("StatefulSet"), configMaps(t)
+	documented := read(t, "../../docs/deployment.md")
+	patch := document(t, filepath.Join(replicated, "ledger.yaml"))
+	for name, set := range sets {
+		pod := mapping(set, "spec", "template", "spec")
+		labels := mapping(set, "spec", "template", "metadata", "labels")
+		if service := all["Service/"+text(set, "spec", "serviceName")]; service == nil || text(service, "spec", "clusterIP") != "None" {
+			t.Errorf("%s: the service %q is not there, or not headless", name, text(set, "spec", "serviceName"))
+		}
+		if !selects(mapping(set, "spec", "selector", "matchLabels"), labels) {
+			t.Errorf("%s does not select its own pods", name)
+		}
+		budget := all["PodDisruptionBudget/"+name]
+		if !selects(mapping(budget, "spec", "selector", "matchLabels"), labels) {
+			t.Errorf("%s has no disruption budget", name)
+		}
+		checkPod(t, name, pod, list(set, "spec", "volumeClaimTemplates"), generated)
+		if name == "ledger" {
+			merged := mapping(patch, "spec", "template", "spec")
+			checkVolumes(t, "the ledger of the overlay", list(pod, "volumes"), list(merged, "volumes"), list(set, "spec", "volumeClaimTemplates"), list(merged, "containers", 0, "volumeMounts"))
+		}
+	}
+	for _, volume := range append(list(sets["ledger"], "spec", "template", "spec", "volumes"), list(patch, "spec", "template", "spec", "volumes")...) {
+		if secret := text(volume, "secret", "secretName"); secret != "" && !strings.Contains(documented, "create secret generic "+secret) {
+			t.Errorf("docs/deployment.md does not make the secret %s", secret)
+		}
+	}
+	checkPorts(t, all, sets)
+}
+
+func selects(selector, labels object) bool {
+	for name, value := range selector {
+		if labels[name] != value {
+			return false
+		}
+	}
+	return len(selector) > 0
+}
+
+func checkPod(t *testing.T, name string, pod object, claims []any, generated map[string]object) {
+	t.Helper()
+	if at(pod, "securityContext", "runAsNonRoot") != true || text(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" ||
+		at(pod, "automountServiceAccountToken") != false || at(pod, "enableServiceLinks") != false {
+		t.Errorf("%s may be root, is not confined, or is given what it does not need", name)
+	}
+	for _, volume := range list(pod, "volumes") {
+		if m := text(volume, "configMap", "name"); m != "" && generated[m] == nil {
+			t.Errorf("%s mounts the map %s, which is not made", name, m)
+		}
+	}
+	for _, container := range append(list(pod, "initContainers"), list(pod, "containers")...) {
+		where := name + ": " + text(container, "name")
+		checkImage(t, where, text(container, "image"))
+		if at(container, "securityContext", "allowPrivilegeEscalation") != false || text(container, "securityContext", "capabilities", "drop", 0) != "ALL" {
+			t.Errorf("%s may gain privileges", where)
+		}
+		if text(container, "resources", "limits", "memory") == "" || text(container, "resources", "requests", "memory") == "" {
+			t.Errorf("%s has no bound of memory", where)
+		}
+		checkVolumes(t, where, list(pod, "volumes"), nil, claims, list(container, "volumeMounts"))
+		ports := names(list(container, "ports"))
+		for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+			for _, way := range []string{"httpGet", "tcpSocket"} {
+				if asked := mapping(container, probe, way); asked != nil && !slices.Contains(ports, text(asked, "port")) {
+					t.Errorf("%s: the %s asks the port %v", where, probe, asked["port"])
+				}
+			}
+		}
+	}
+	if mapping(pod, "containers", 0, "readinessProbe") == nil || mapping(pod, "containers", 0, "livenessProbe") == nil {
+		t.Errorf("%s is not probed", name)
+	}
+}
+
+func names(all []any) []string {
+	var found []string
+	for _, each := range all {
+		found = append(found, text(each, "name"))
+	}
+	return found
+}
+
+func checkVolumes(t *testing.T, where string, volumes, more, claims, mounts []any) {
+	t.Helper()
+	known := append(names(volumes), names(more)...)
+	for _, claim := range claims {
+		known = append(known, text(claim, "metadata", "name"))
+	}
+	for _, mount := range mounts {
+		if !slices.Contains(known, text(mount, "name")) {
+			t.Errorf("%s mounts %s, which is no volume", where, text(mount, "name"))
+		}
+	}
+}
+
+// checkPorts holds that services and policies name ports that pods have.
+func checkPorts(t *testing.T, all manifests, sets map[string]object) {
+	t.Helper()
+	podOf := func(selector object) object {
+		for _, set := range sets {
+			if selects(selector, mapping(set, "spec", "template", "metadata", "labels")) {
+				return mapping(set, "spec", "template", "spec")
+			}
+		}
+		return nil
+	}
+	for name, service := range all.kind("Service") {
+		ports := list(podOf(mapping(service, "spec", "selector")), "containers", 0, "ports")
+		for _, port := range list(service, "spec", "ports") {
+			if !slices.Contains(names(ports), text(port, "targetPort")) {
+				t.Errorf("the service %s leads to the port %v, which no pod has", name, at(port, "targetPort"))
+			}
+		}
+	}
+	open := func(where string, selector object, rules []any) {
+		var has []int
+		for _, port := range list(podOf(selector), "containers", 0, "ports") {
+			has = append(has, number(port, "containerPort"))
+		}
+		for _, port := range rules {
+			if !slices.Contains(has, number(port, "port")) {
+				t.Errorf("%s opens the port %v, which the pods %v do not have", where, at(port, "port"), selector)
+			}
+		}
+	}
+	for name, policy := range all.kind("NetworkPolicy") {
+		own := mapping(policy, "spec", "podSelector", "matchLabels")
+		if len(own) > 0 && podOf(own) == nil {
+			t.Errorf("the policy %s is about no pod", name)
+		}
+		for _, rule := range list(policy, "spec", "ingress") {
+			open("the policy "+name, own, list(rule, "ports"))
+		}
+		for _, rule := range list(policy, "spec", "egress") {
+			for _, to := range list(rule, "to") {
+				if other := mapping(to, "podSelector", "matchLabels"); other != nil {
+					open("the policy "+name, other, list(rule, "ports"))
+				}
+			}
+		}
+	}
+	if policy := all["NetworkPolicy/nothing-by-default"]; policy == nil || len(mapping(policy, "spec", "podSelector")) != 0 || len(list(policy, "spec", "policyTypes")) != 2 {
+		t.Error("what no policy allows is not refused")
+	}
+}
+
+// TestKubernetesLedger holds the ledger's pod to the program.
+func TestKubernetesLedger(t *testing.T) {
+	known := readSettings(t)
+	set := readManifests(t, base)["StatefulSet/ledger"]
+	pod := mapping(set, "spec", "template", "spec")
+	container := mapping(pod, "containers", 0)
+	if number(set, "spec", "replicas") != 1 || text(set, "spec", "volumeClaimTemplates", 0, "spec", "accessModes", 0) != "ReadWriteOncePod" {
+		t.Error("two ledgers could want one event store")
+	}
+	known.checkArguments(t, "the pod", list(container, "args"))
+	for _, literal := range list(configMaps(t)["ledger"], "literals") {
+		name, _, _ := strings.Cut(literal.(string), "=")
+		known.checkVariable(t, "the map", name)
+	}
+	patch := mapping(document(t, filepath.Join(replicated, "ledger.yaml")), "spec", "template", "spec", "containers", 0)
+	for _, variable := range append(list(container, "env"), list(patch, "env")...) {
+		known.checkVariable(t, "the pod", text(variable, "name"))
+	}
+	if fmt.Sprint(number(container, "ports", 0, "containerPort")) != listenPort(t) {
+		t.Errorf("the pod's port is %v, the program's %s", number(container, "ports", 0, "containerPort"), listenPort(t))
+	}
+	probes := map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+	for probe, path := range probes {
+		if text(container, probe, "httpGet", "path") != path {
+			t.Errorf("the %s asks %q", probe, text(container, probe, "httpGet", "path"))
+		}
+	}
+	if grace := time.Duration(number(pod, "terminationGracePeriodSeconds")) * time.Second; grace < web.DrainTime+closing {
+		t.Errorf("the ledger has %v to stop", grace)
+	}
+	if at(container, "securityContext", "readOnlyRootFilesystem") != true || number(pod, "securityContext", "runAsUser") != 10001 {
+		t.Error("the ledger may write outside its volumes, or is not the image's user")
+	}
+	mounted := map[string]string{}
+	for _, mount := range list(container, "volumeMounts") {
+		mounted[text(mount, "mountPath")] = text(mount, "name")
+	}
+	if mounted[imageVariables(t)["LEDGER_DATA"]] != "data" || mounted["/tmp"] == "" {
+		t.Errorf("the data folder or /tmp is no volume: %v", mounted)
+	}
+	// Secrets are readable by the group, which the ledger refuses.
+	if key := list(pod, "initContainers", 0, "command"); !slices.Contains(key, any("0600")) || key[len(key)-1] != at(container, "env", 0, "value") {
+		t.Errorf("the master key is not copied for its owner alone: %v", key)
+	}
+}
+
+// TestClickHouseCluster holds the cluster's configuration to the pods, and the
+// ledger's settings to the cluster.
+func TestClickHouseCluster(t *testing.T) {
+	all := readManifests(t, replicated)
+	cluster, keeper := document(t, replicated+"/config/cluster.yaml"), document(t, replicated+"/config/keeper.yaml")
+	hosts := func(set string) map[string]bool {
+		named := map[string]bool{}
+		for i := range number(all["StatefulSet/"+set], "spec", "replicas") {
+			named[fmt.Sprintf("%s-%d.%s", set, i, text(all["StatefulSet/"+set], "spec", "serviceName"))] = true
+		}
+		return named
+	}
+	listed := func(all []any, key string) map[string]bool {
+		named := map[string]bool{}
+		for _, each := range all {
+			named[text(each, key)] = true
+		}
+		return named
+	}
+	variables := map[string]string{}
+	for _, v := range list(document(t, replicated+"/ledger.yaml"), "spec", "template", "spec", "containers", 0, "env") {
+		variables[text(v, "name")] = text(v, "value")
+	}
+	name := variables["LEDGER_CLICKHOUSE_CLUSTER"]
+	shard := mapping(cluster, "remote_servers", name, "shard")
+	if shard == nil || at(shard, "internal_replication") != true {
+		t.Fatalf("the cluster %q is not one shard whose replicas copy from each other", name)
+	}
+	if got := listed(list(shard, "replica"), "host"); !maps.Equal(got, hosts("clickhouse")) || len(got) != 4 {
+		t.Errorf("replicas %v, pods %v", got, hosts("clickhouse"))
+	}
+	for what, got := range map[string]map[string]bool{
+		"the cluster": listed(list(cluster, "zookeeper", "node"), "host"),
+		"a Keeper":    listed(list(keeper, "keeper_server", "raft_configuration", "server"), "hostname"),
+	} {
+		if !maps.Equal(got, hosts("keeper")) || len(got) != 3 {
+			t.Errorf("%s knows the Keepers %v, pods are %v", what, got, hosts("keeper"))
+		}
+	}
+	if variables["LEDGER_CLICKHOUSE_REPLICATED"] != "true" || text(cluster, "default_replica_path") != "/clickhouse/tables/{uuid}/{shard}" {
+		t.Error("tables are not replicated, or under a path that cannot be exchanged")
+	}
+	for host := range hosts("clickhouse") {
+		if !strings.Contains(read(t, "../../docs/deployment.md"), host+":9000") {
+			t.Errorf("the DSN in docs/deployment.md does not name %s", host)
+		}
+	}
+	if read(t, replicated+"/config/users.yaml") != read(t, "clickhouse/users.yaml") {
+		t.Error("the accounts of the cluster are not those of the single server")
+	}
+}
+
+// TestKustomizationsBuild builds what kubectl would apply.
+func TestKustomizationsBuild(t *testing.T) {
+	kubectl, err := exec.LookPath("kubectl")
+	if err != nil {
+		t.Skip("kubectl is not installed: the kustomizations are not built")
+	}
+	for folder, ledgers := range map[string]int{base: 1, replicated: 1} {
+		out, err := exec.Command(kubectl, "kustomize", folder).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", folder, err, out)
+		}
+		if got := strings.Count(string(out), "secretName: ledger-keys"); got != ledgers {
+			t.Errorf("%s makes %d ledgers", folder, got)
+		}
+	}
+}
