@@ -55,7 +55,8 @@ func TestRestartsAndRedeliveryNeitherForgetNorDouble(t *testing.T) {
 			default:
 				o.pass(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 				w.expect()
-				w.work(which)
+				w.work(which, rapid.IntRange(0, 8).Draw(t, "behind by"))
+				w.work(1-which, 0) // another program, which knows all
 			}
 		}
 		done := o.done(t, w.codes...)
@@ -77,8 +78,8 @@ func (w *whenever) restart(which int) {
 	w.runners[which], w.read[which] = runner(w.t, w.config()), 0
 }
 
-// work lets a runner read the log to its end and do what is due.
-func (w *whenever) work(which int) {
+// work lets a runner read the log, but for the last events, and do what is due.
+func (w *whenever) work(which, behind int) {
 	w.events = nil
 	for _, code := range w.codes {
 		for _, stream := range []string{dossier.StreamOf(code), policy.StreamOf(code)} {
@@ -91,12 +92,13 @@ func (w *whenever) work(which int) {
 		}
 	}
 	slices.SortFunc(w.events, func(a, b event.Event) int { return cmp.Compare(a.Position, b.Position) })
-	for _, e := range w.events[min(w.read[which], len(w.events)):] {
+	end := max(w.read[which], len(w.events)-behind)
+	for _, e := range w.events[w.read[which]:end] {
 		if err := w.runners[which].Observe(context.Background(), e); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	w.read[which] = len(w.events)
+	w.read[which] = end
 	w.runners[which].Work(context.Background())
 }
 
