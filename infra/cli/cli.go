@@ -60,6 +60,7 @@ type commandLine struct {
 	History    historyCommand    `cmd:"" help:"Print the events of a dossier, in order."`
 	Replay     replayCommand     `cmd:"" help:"Print a dossier as it was known at a time or revision."`
 	Report     reportCommand     `cmd:"" help:"Print a report."`
+	Policies   policiesCommand   `cmd:"" help:"Do what is due because time has passed, or tell what would be done."`
 	Rebuild    rebuildCommand    `cmd:"" help:"Make read models again from the events."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong and the way out."`
 	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`

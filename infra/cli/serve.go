@@ -21,6 +21,8 @@ type serveCommand struct {
 	EsdbListen string `name:"esdb-listen" placeholder:"ADDR" help:"Offer the events to EventStoreDB clients too, for reading and subscribing only."`
 	esdbFlags
 
+	policyRules
+
 	Demo         bool `help:"Sample catalogue, simulated dossiers and a sign-in for made-up persons. Anybody can be anybody: never with real data."`
 	DemoDossiers int  `default:"3000" placeholder:"N" help:"With --demo: how many dossiers to simulate at the first start."`
 
@@ -39,6 +41,10 @@ type serveCommand struct {
 
 // Run serves until it is told to stop, then drains.
 func (c *serveCommand) Run(w *world) error {
+	rules, err := c.rules()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -54,7 +60,7 @@ func (c *serveCommand) Run(w *world) error {
 		}
 	}
 	config := ledger.ServeConfig{
-		Demo: c.Demo,
+		Demo: c.Demo, Policies: rules,
 		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20},
 		Auth: auth.Config{Issuer: c.Issuer, Audience: c.Audience, KeyFiles: c.KeyFile, JWKSFile: c.JWKSFile, JWKSURL: c.JWKSURL},
 	}

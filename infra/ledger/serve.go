@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"dossierledger/commands"
+	"dossierledger/domain/policy"
 	"dossierledger/infra/catalogue"
+	"dossierledger/infra/policies"
 	"dossierledger/infra/readmodels"
 	"dossierledger/infra/web"
 	"dossierledger/infra/web/api"
@@ -30,16 +32,22 @@ type ServeConfig struct {
 	Auth auth.Config
 	// Demo lets anybody sign in as a made-up person.
 	Demo bool
+	// Policies are the spans of the policies; zero is policy.DefaultRules.
+	Policies policy.Rules
 }
 
-// Serve offers the ledger on a listener and keeps its read models up to date,
-// until ctx ends; then it drains. ready, where not nil, is called once requests
-// are answered.
+// Serve offers the ledger on a listener, keeps its read models up to date and
+// runs its policies, until ctx ends; then it drains. ready, where not nil, is
+// called once requests are answered.
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	models := l.LateReadModels(metrics)
-	server, err := l.server(ctx, config, models, metrics)
+	watch, err := l.Policies(config.Policies, metrics)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := l.server(ctx, config, models, watch, metrics)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -49,6 +57,7 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	var running sync.WaitGroup
 	failures := make(chan error, 1)
 	running.Go(func() { failures <- models.Run(beside) })
+	running.Go(func() { watch.Run(beside) })
 	running.Go(func() {
 		l.Registers.Follow(beside, l, time.Second, func(err error) {
 			l.Log.Error("the registers stand still for a moment", "error", err)
@@ -63,7 +72,7 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	return errors.Join(err, <-failures)
 }
 
-func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateReadModels, metrics *prometheus.Registry) (*web.Server, error) {
+func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateReadModels, watch *policies.Runner, metrics *prometheus.Registry) (*web.Server, error) {
 	dossiers, err := queries.NewDossiers(l.Journal, l.Registers, l.Now)
 	if err != nil {
 		return nil, err
@@ -82,7 +91,8 @@ func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateRea
 			Commands: l.Dossiers, Dossiers: dossiers, Catalogue: found, Looks: looks, Store: l.Store, Decode: l.Journal.Decode,
 			Worklists: worklists, Reports: reports, ReadModels: models,
 		},
-		Parts: models.parts, Metrics: metrics, Logger: l.Log, Now: l.Now,
+		Parts:   func(ctx context.Context) []web.Part { return append(models.parts(ctx), policiesPart(watch)) },
+		Metrics: metrics, Logger: l.Log, Now: l.Now,
 	}
 	if err := l.signIn(ctx, config, &deps); err != nil {
 		return nil, err
