@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
-	"strings"
 	"time"
 
 	"dossierledger/domain/event"
@@ -69,6 +68,8 @@ func Register(r *event.Registry) {
 type Names struct {
 	source, id string
 	seen       map[[16]byte]int
+	// content and text are kept for their room.
+	content, text []byte
 }
 
 // NewNames begins the naming of one case of one source.
@@ -81,26 +82,29 @@ func (n *Names) Described() uuid.UUID { return n.name("case") }
 
 // Action is the id of the next event with this content.
 func (n *Names) Action(at time.Time, a ActionRecorded) uuid.UUID {
-	h := sha256.New()
-	_ = binary.Write(h, binary.BigEndian, at.UnixNano()) // a hash never fails
+	b := binary.BigEndian.AppendUint64(n.content[:0], uint64(at.UnixNano()))
 	for _, part := range []string{a.Activity, a.Resource, a.Lifecycle} {
-		_ = binary.Write(h, binary.BigEndian, uint32(len(part)))
-		h.Write([]byte(part))
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
 	}
-	var content [16]byte
-	copy(content[:], h.Sum(nil))
+	n.content = b
+	sum := sha256.Sum256(b)
+	content := [16]byte(sum[:16])
 	n.seen[content]++
 	return n.name("action", string(content[:]), strconv.Itoa(n.seen[content]))
 }
 
 func (n *Names) name(parts ...string) uuid.UUID {
-	var b strings.Builder
-	for _, part := range append([]string{n.source, n.id}, parts...) {
-		b.WriteString(strconv.Itoa(len(part)))
-		b.WriteByte(':')
-		b.WriteString(part)
+	b := appendPart(appendPart(n.text[:0], n.source), n.id)
+	for _, part := range parts {
+		b = appendPart(b, part)
 	}
-	return uuid.NewSHA1(nameSpace, []byte(b.String()))
+	n.text = b
+	return uuid.NewSHA1(nameSpace, b)
+}
+
+// appendPart writes a part so that no two lists of parts are written alike.
+func appendPart(b []byte, part string) []byte {
+	return append(append(strconv.AppendInt(b, int64(len(part)), 10), ':'), part...)
 }
 
 var nameSpace = uuid.MustParse("0c5d8c7e-6b0f-5b3b-8d52-3f0f8d0a7a01")

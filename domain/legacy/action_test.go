@@ -1,6 +1,9 @@
 package legacy_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -42,6 +45,39 @@ func TestTheSameLineHasTheSameIDAndEqualLinesAreToldApart(t *testing.T) {
 				if seen[id] {
 					t.Fatal("two cases share an id")
 				}
+			}
+		}
+	})
+}
+
+// Ids are in ledgers: they are permanent. This is how they were first made.
+func TestIDsAreThoseOfTheirDefinition(t *testing.T) {
+	space := uuid.MustParse("0c5d8c7e-6b0f-5b3b-8d52-3f0f8d0a7a01")
+	part := func(s string) string { return fmt.Sprintf("%d:%s", len(s), s) }
+	rapid.Check(t, func(t *rapid.T) {
+		source, id := rapid.String().Draw(t, "source"), rapid.String().Draw(t, "case")
+		names := legacy.NewNames(source, id)
+		if got, want := names.Described(), uuid.NewSHA1(space, []byte(part(source)+part(id)+part("case"))); got != want {
+			t.Fatalf("the description has %s, not %s", got, want)
+		}
+		seen := map[string]int{}
+		for range rapid.IntRange(1, 6).Draw(t, "actions") {
+			a := legacy.ActionRecorded{
+				Activity: rapid.OneOf(rapid.Just("a"), rapid.String()).Draw(t, "activity"),
+				Resource: rapid.OneOf(rapid.Just(""), rapid.String()).Draw(t, "resource"), Lifecycle: rapid.SampledFrom([]string{"", "start"}).Draw(t, "lifecycle"),
+			}
+			at := time.Unix(0, rapid.OneOf(rapid.Just(int64(7)), rapid.Int64()).Draw(t, "at"))
+			h := sha256.New()
+			_ = binary.Write(h, binary.BigEndian, at.UnixNano())
+			for _, text := range []string{a.Activity, a.Resource, a.Lifecycle} {
+				_ = binary.Write(h, binary.BigEndian, uint32(len(text)))
+				h.Write([]byte(text))
+			}
+			content := string(h.Sum(nil)[:16])
+			seen[content]++
+			want := uuid.NewSHA1(space, []byte(part(source)+part(id)+part("action")+part(content)+part(fmt.Sprint(seen[content]))))
+			if got := names.Action(at, a); got != want {
+				t.Fatalf("an action has %s, not %s", got, want)
 			}
 		}
 	})
