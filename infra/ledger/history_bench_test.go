@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -134,7 +133,7 @@ func BenchmarkHistory(b *testing.B) {
 	defer l.Close()
 	began := time.Now()
 	events := importFile(b, l, path)
-	b.Logf("%d events; import %.2f s", events, time.Since(began).Seconds())
+	imported := time.Since(began)
 
 	db, err := clickhouse.Open(ctx, clickhouse.Config{Dir: filepath.Join(dir, "clickhouse")})
 	if err != nil {
@@ -159,7 +158,13 @@ func BenchmarkHistory(b *testing.B) {
 	if err := runner.CatchUp(ctx, nil); err != nil {
 		b.Fatal(err)
 	}
-	b.Logf("catching up %.2f s", time.Since(began).Seconds())
+	caughtUp := time.Since(began)
+	b.Run("load", func(b *testing.B) {
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(float64(events), "events")
+		b.ReportMetric(imported.Seconds(), "import-s")
+		b.ReportMetric(caughtUp.Seconds(), "catching-up-s")
+	})
 
 	reports := queries.NewReports(db)
 	measure := func(name string) {
@@ -177,15 +182,16 @@ func BenchmarkHistory(b *testing.B) {
 		}
 	}
 	measure("caught-up")
+	began = time.Now()
 	for _, table := range []string{"dossiers", "events", "steps"} {
-		began = time.Now()
 		if err := warehouse.Merge(ctx, table); err != nil {
 			b.Fatal(err)
 		}
-		b.Logf("merging %s %.2f s", table, time.Since(began).Seconds())
 	}
+	merging := time.Since(began)
+	b.Run("merge", func(b *testing.B) {
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(merging.Seconds(), "merging-s")
+	})
 	measure("merged")
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	b.Logf("Go heap %d MB", memory.HeapSys>>20)
 }
