@@ -42,6 +42,8 @@ var transient = map[int32]bool{
 	242: true, // TABLE_IS_READ_ONLY, while Keeper is away
 	252: true, // TOO_MANY_PARTS, until merges catch up
 	279: true, // ALL_CONNECTION_TRIES_FAILED
+	285: true, // TOO_FEW_LIVE_REPLICAS, for a quorum
+	286: true, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
 	319: true, // UNKNOWN_STATUS_OF_INSERT
 	999: true, // KEEPER_EXCEPTION
 }
