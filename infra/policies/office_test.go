@@ -2,6 +2,7 @@ package policies_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/policy"
 	"dossierledger/domain/procedure"
+	"dossierledger/infra/eventstore"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/policies"
 	"github.com/google/uuid"
@@ -133,25 +135,34 @@ func (o *office) state(t failer, code string) dossier.State {
 	return s
 }
 
+// stream reads a stream, which may not be there yet.
+func (o *office) stream(t failer, name string) (events []event.Event) {
+	t.Helper()
+	for e, err := range o.Journal.Read(context.Background(), name, 0) {
+		if errors.Is(err, eventstore.ErrStreamNotFound) {
+			return nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
 // done lists, by key, how often a policy did something on the dossiers.
 func (o *office) done(t failer, codes ...string) map[string]int {
 	t.Helper()
 	done := map[string]int{}
 	for _, code := range codes {
-		for e, err := range o.Journal.ReadAll(context.Background(), nil, policy.StreamOf(code)) {
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, e := range o.stream(t, policy.StreamOf(code)) {
 			key, ok := policy.KeyOf(e.Payload)
 			if !ok {
 				t.Fatal("a stream of notices holds " + e.Payload.EventType())
 			}
 			done[key]++
 		}
-		for e, err := range o.Journal.ReadAll(context.Background(), nil, dossier.StreamOf(code)) {
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, e := range o.stream(t, dossier.StreamOf(code)) {
 			if expired, ok := e.Payload.(dossier.SupplementExpired); ok {
 				done[policy.Wake{Kind: policy.ExpireSupplement, Dossier: code, Number: expired.Number}.Key()]++
 			}

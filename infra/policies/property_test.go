@@ -83,12 +83,7 @@ func (w *whenever) work(which, behind int) {
 	w.events = nil
 	for _, code := range w.codes {
 		for _, stream := range []string{dossier.StreamOf(code), policy.StreamOf(code)} {
-			for e, err := range w.Journal.ReadAll(context.Background(), nil, stream) {
-				if err != nil {
-					w.t.Fatal(err)
-				}
-				w.events = append(w.events, e)
-			}
+			w.events = append(w.events, w.stream(w.t, stream)...)
 		}
 	}
 	slices.SortFunc(w.events, func(a, b event.Event) int { return cmp.Compare(a.Position, b.Position) })
