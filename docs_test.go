@@ -144,7 +144,7 @@ func checkLinks(t *testing.T, pages []*page) {
 
 // forbidden are words that say that something is not done, addresses of package
 // registries, and paths of one machine.
-var forbidden = regexp.MustCompile(`TODO|FIXME|TBD|lorem ipsum|npmjs|proxy\.golang\.org|sum\.golang\.org|pypi\.org|crates\.io|\.\./shared|/work/|/tmp/|/home/`)
+var forbidden = regexp.MustCompile(`TODO|FIXME|TBD|lorem ipsum|\b(registry|proxy|sum|deb|static|index)\.[a-z]+\.(org|com|io)\b|\.\./shared|/tmp/|/home/`)
 
 func checkWords(t *testing.T, pages []*page) {
 	for _, p := range pages {
