@@ -286,8 +286,11 @@ func forward(s State, c Forward, f Facts) ([]event.Payload, error) {
 }
 
 func forwardAnsweredSame(s State, c AnswerForward, f Facts) bool {
-	if len(s.forwardsTo(f.Actor.Agency)) > 0 {
-		return false
+	// What is still open for this agency may be another task than the one that was answered.
+	for _, o := range s.forwardsTo(f.Actor.Agency) {
+		if c.Task == "" || c.Task == o.Task {
+			return false
+		}
 	}
 	for _, o := range slices.Backward(s.Forwards) {
 		if o.To.Agency == f.Actor.Agency && (c.Task == "" || c.Task == o.Task) {

@@ -1,6 +1,7 @@
 package dossier_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -151,6 +152,10 @@ func TestForward(t *testing.T) {
 	given(t, licence(), parallel...).when(now, taxOfficer, dossier.AnswerForward{Outcome: "done"}).refused(dossier.ErrInputMissing, "task")
 	given(t, licence(), parallel...).when(now, taxOfficer, dossier.AnswerForward{Task: "insurance", Outcome: "done"}).
 		then(dossier.ForwardAnswered{Number: 2, Agency: "H15.02", Outcome: "done", Holder: from})
+	// Answering one task again is a repeat, whatever else is still open for the agency.
+	one := append(slices.Clone(parallel), does(now, taxOfficer, dossier.AnswerForward{Task: "insurance", Outcome: "done"}))
+	given(t, licence(), one...).when(now.Add(time.Minute), taxOfficer, dossier.AnswerForward{Task: "insurance", Outcome: "done"}).quiet()
+	given(t, licence(), one...).when(now.Add(time.Minute), taxOfficer, dossier.AnswerForward{Task: "insurance", Outcome: "refused"}).refused(dossier.ErrNoForward, "insurance")
 }
 
 func TestAppraiseAndInspect(t *testing.T) {
