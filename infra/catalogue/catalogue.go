@@ -75,8 +75,10 @@ func Load(files fs.FS) (*Catalogue, error) {
 	return c, nil
 }
 
+const lifeEventsFile = "life-events.yaml"
+
 func (c *Catalogue) loadLists(files fs.FS) (err error) {
-	if c.lifeEvents, err = decodeList[procedure.LifeEvent](files, "life-events.yaml"); err != nil {
+	if c.lifeEvents, err = decodeList[procedure.LifeEvent](files, lifeEventsFile); err != nil {
 		return err
 	}
 	c.fields, err = decodeList[procedure.Field](files, "fields.yaml")
@@ -153,8 +155,11 @@ func Procedures() ([]procedure.Version, error) { return sample((*Catalogue).Proc
 // Agencies gives the sample agencies; see Catalogue.Agencies.
 func Agencies() ([]agency.Agency, error) { return sample((*Catalogue).Agencies) }
 
-// LifeEvents gives the sample life events.
-func LifeEvents() ([]procedure.LifeEvent, error) { return sample((*Catalogue).LifeEvents) }
+// LifeEvents gives the sample life events. Their list stands by itself, so that
+// a program which needs no more does not read the whole catalogue.
+func LifeEvents() ([]procedure.LifeEvent, error) {
+	return decodeList[procedure.LifeEvent](Files(), lifeEventsFile)
+}
 
 // Officers gives the sample officers.
 func Officers() ([]Officer, error) { return sample((*Catalogue).Officers) }

@@ -31,9 +31,3 @@ func (j *Journal) AppendEncoded(ctx context.Context, stream string, expected eve
 	}
 	return j.store.Append(ctx, stream, expected, proposed...)
 }
-
-// ReadAll yields the whole ledger behind a position, of streams with the given
-// prefixes (none: all), personal values sealed.
-func (j *Journal) ReadAll(ctx context.Context, after *uint64, streamPrefixes ...string) func(yield func(event.Event, error) bool) {
-	return j.decoded(j.store.ReadAll(ctx, eventstore.AllRead{After: after, Filter: eventstore.Filter{StreamPrefixes: streamPrefixes}}))
-}

@@ -132,6 +132,12 @@ func (j *Journal) ReadBack(ctx context.Context, stream string, limit int) iter.S
 	return j.decoded(j.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: limit}))
 }
 
+// ReadAll yields the whole ledger behind a position, of streams with the given
+// prefixes (none: all), personal values sealed.
+func (j *Journal) ReadAll(ctx context.Context, after *uint64, streamPrefixes ...string) iter.Seq2[event.Event, error] {
+	return j.decoded(j.store.ReadAll(ctx, eventstore.AllRead{After: after, Filter: eventstore.Filter{StreamPrefixes: streamPrefixes}}))
+}
+
 func (j *Journal) decoded(recorded iter.Seq2[eventstore.Recorded, error]) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
 		for r, err := range recorded {

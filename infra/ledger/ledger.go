@@ -147,11 +147,11 @@ func (l *Ledger) openKeys(ctx context.Context) error {
 }
 
 func (l *Ledger) openRegisters(ctx context.Context) error {
-	sample, err := catalogue.Sample()
+	lifeEvents, err := catalogue.LifeEvents()
 	if err != nil {
 		return err
 	}
-	l.Registers = registers.New(sample.LifeEvents())
+	l.Registers = registers.New(lifeEvents)
 	if err := l.Registers.Load(l.Journal.ReadAll(ctx, nil, registers.StreamPrefixes...)); err != nil {
 		return err
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
@@ -210,7 +208,7 @@ func checkBatch(stream string, events []eventstore.Proposed) (size int, err erro
 	if len(stream) >= 2 && stream[:2] == metadataPrefix {
 		limit += len(metadataPrefix)
 	}
-	if err := checkName("stream name", stream, limit); err != nil {
+	if err := eventstore.CheckName("stream name", stream, limit); err != nil {
 		return 0, err
 	}
 	if len(events) == 0 {
@@ -225,7 +223,7 @@ func checkBatch(stream string, events []eventstore.Proposed) (size int, err erro
 		if e.ID == uuid.Nil {
 			return 0, invalid("stream %q, event %d of the batch: the id is the zero UUID", stream, i)
 		}
-		if err := checkName("event type", e.Type, eventstore.MaxTypeName); err != nil {
+		if err := eventstore.CheckName("event type", e.Type, eventstore.MaxTypeName); err != nil {
 			return 0, err
 		}
 		n := len(e.Data) + len(e.Metadata)
@@ -255,25 +253,8 @@ func checkDistinct(stream string, events []eventstore.Proposed) error {
 	return nil
 }
 
-func checkName(what, name string, limit int) error {
-	switch {
-	case name == "":
-		return invalid("an empty %s", what)
-	case len(name) > limit:
-		return tooLarge("a %s of %d bytes, at most %d are allowed", what, len(name), limit)
-	case !utf8.ValidString(name):
-		return invalid("%s %q is not UTF-8", what, name)
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return invalid("%s %q has a control character", what, name)
-		}
-	}
-	return nil
-}
-
 func checkMetadataTarget(stream string) error {
-	if err := checkName("stream name", stream, eventstore.MaxStreamName); err != nil {
+	if err := eventstore.CheckName("stream name", stream, eventstore.MaxStreamName); err != nil {
 		return err
 	}
 	if len(stream) >= 2 && stream[:2] == metadataPrefix {

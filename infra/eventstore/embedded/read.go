@@ -259,7 +259,7 @@ func (s *Store) ReadStream(
 }
 
 func checkStreamRead(stream string, read eventstore.StreamRead) error {
-	if err := checkName("stream name", stream, eventstore.MaxStreamName+len(metadataPrefix)); err != nil {
+	if err := eventstore.CheckName("stream name", stream, eventstore.MaxStreamName+len(metadataPrefix)); err != nil {
 		return err
 	}
 	return checkRead(read.Direction, read.Limit)

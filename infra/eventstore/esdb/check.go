@@ -2,8 +2,6 @@ package esdb
 
 import (
 	"encoding/json"
-	"unicode"
-	"unicode/utf8"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
@@ -29,7 +27,7 @@ func validJSON(data []byte) bool { return json.Valid(data) }
 
 // checkBatch holds an append to the port's limits, which the server does not know.
 func checkBatch(stream string, events []eventstore.Proposed) error {
-	if err := checkName("stream name", stream, eventstore.MaxStreamName+metadataAllowance(stream)); err != nil {
+	if err := eventstore.CheckName("stream name", stream, eventstore.MaxStreamName+metadataAllowance(stream)); err != nil {
 		return err
 	}
 	if len(events) == 0 {
@@ -49,7 +47,7 @@ func checkBatch(stream string, events []eventstore.Proposed) error {
 			return invalid("stream %q, event %d of the batch: id %s is in the batch twice", stream, i, e.ID)
 		}
 		seen[e.ID] = struct{}{}
-		if err := checkName("event type", e.Type, eventstore.MaxTypeName); err != nil {
+		if err := eventstore.CheckName("event type", e.Type, eventstore.MaxTypeName); err != nil {
 			return err
 		}
 		n := len(e.Data) + len(e.Metadata)
@@ -72,25 +70,8 @@ func metadataAllowance(stream string) int {
 	return 0
 }
 
-func checkName(what, name string, limit int) error {
-	switch {
-	case name == "":
-		return invalid("an empty %s", what)
-	case len(name) > limit:
-		return tooLarge("a %s of %d bytes, at most %d are allowed", what, len(name), limit)
-	case !utf8.ValidString(name):
-		return invalid("%s %q is not UTF-8", what, name)
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return invalid("%s %q has a control character", what, name)
-		}
-	}
-	return nil
-}
-
 func checkMetadataTarget(stream string) error {
-	if err := checkName("stream name", stream, eventstore.MaxStreamName); err != nil {
+	if err := eventstore.CheckName("stream name", stream, eventstore.MaxStreamName); err != nil {
 		return err
 	}
 	if metadataAllowance(stream) > 0 {
@@ -120,5 +101,5 @@ func checkSubscription(to eventstore.SubscribeTo) error {
 	case to.AfterPosition != nil:
 		return invalid("a subscription to stream %q begins after a revision, not a position", to.Stream)
 	}
-	return checkName("stream name", to.Stream, eventstore.MaxStreamName+len(metadataPrefix))
+	return eventstore.CheckName("stream name", to.Stream, eventstore.MaxStreamName+len(metadataPrefix))
 }

@@ -18,7 +18,7 @@ func (s *Store) ReadStream(
 	ctx context.Context, stream string, read eventstore.StreamRead,
 ) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
-		err := checkName("stream name", stream, eventstore.MaxStreamName+len(metadataPrefix))
+		err := eventstore.CheckName("stream name", stream, eventstore.MaxStreamName+len(metadataPrefix))
 		if err == nil {
 			err = checkRead(read.Direction, read.Limit)
 		}
