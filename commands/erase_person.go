@@ -16,7 +16,7 @@ import (
 // KeyVault destroys the keys under which persons' data are sealed.
 type KeyVault interface {
 	// Knows reports whether the vault has, or had, a key of a person.
-	Knows(subject string) (bool, error)
+	Knows(ctx context.Context, subject string) (bool, error)
 	// Erase destroys a person's key for ever; again is a no-op.
 	Erase(ctx context.Context, subject string) error
 }
@@ -57,7 +57,7 @@ func (c *Erasures) Erase(ctx context.Context, req Request, subject, ground strin
 		return fault.New(fault.Invalid, "erasure.ground", "%q is no ground of the law; it is one of %v", ground, ErasureGrounds)
 	}
 	// An erasure cannot be taken back, so a pseudonym that nobody has is a mistake.
-	known, err := c.vault.Knows(subject)
+	known, err := c.vault.Knows(ctx, subject)
 	if err != nil {
 		return fmt.Errorf("erase: %w", err)
 	}

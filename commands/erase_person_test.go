@@ -77,6 +77,6 @@ func TestAnErasureThatWasCutOffIsCompletedAtTheNextStart(t *testing.T) {
 // deadVault dies before it destroys a key.
 type deadVault struct{}
 
-func (deadVault) Knows(string) (bool, error) { return true, nil }
+func (deadVault) Knows(context.Context, string) (bool, error) { return true, nil }
 
 func (deadVault) Erase(context.Context, string) error { return errDied }

@@ -45,7 +45,7 @@ type nested struct {
 
 func (specimen) EventType() string { return "test.specimen.v1" }
 
-func open(t *testing.T) (*journal.Journal, *keys.Vault) {
+func open(t *testing.T) (*journal.Journal, keys.Vault) {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := embedded.Open(t.Context(), embedded.Options{Dir: filepath.Join(dir, "events")})
@@ -60,7 +60,7 @@ func open(t *testing.T) (*journal.Journal, *keys.Vault) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vault, err := keys.Open(t.Context(), filepath.Join(dir, "keys"), master)
+	vault, err := keys.OpenFolder(t.Context(), filepath.Join(dir, "keys"), master)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"dossierledger/infra/keys"
 )
 
-func open(t *testing.T, dir string) *keys.Vault {
+func open(t *testing.T, dir string) keys.Vault {
 	t.Helper()
 	path := filepath.Join(dir, "master.key")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -26,7 +26,7 @@ func open(t *testing.T, dir string) *keys.Vault {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := keys.Open(context.Background(), filepath.Join(dir, "keys"), master)
+	v, err := keys.OpenFolder(context.Background(), filepath.Join(dir, "keys"), master)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func open(t *testing.T, dir string) *keys.Vault {
 	return v
 }
 
-func seal(t *testing.T, v *keys.Vault, subject, text string) []byte {
+func seal(t *testing.T, v keys.Vault, subject, text string) []byte {
 	t.Helper()
 	sealed, err := v.Seal(context.Background(), subject, []byte(text), []byte("place"))
 	if err != nil {
@@ -89,7 +89,7 @@ func TestErasureTakesOnePersonAndNobodyElse(t *testing.T) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 	}
-	check := func(v *keys.Vault) {
+	check := func(v keys.Vault) {
 		t.Helper()
 		for subject, s := range sealed {
 			clear, err := v.Unseal(ctx, subject, s, []byte("place"))
@@ -216,7 +216,7 @@ func TestAnotherMasterKeyDoesNotOpenTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.Open(context.Background(), filepath.Join(dir, "keys"), master); !errors.Is(err, keys.ErrWrongMaster) {
+	if _, err := keys.OpenFolder(context.Background(), filepath.Join(dir, "keys"), master); !errors.Is(err, keys.ErrWrongMaster) {
 		t.Fatalf("opened with another master key: %v", err)
 	}
 	if err := os.Chmod(other, 0o644); err != nil {

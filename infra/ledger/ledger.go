@@ -61,7 +61,7 @@ type Config struct {
 type Ledger struct {
 	Config    Config
 	Store     eventstore.Store
-	Vault     *keys.Vault
+	Vault     keys.Vault
 	Journal   *journal.Journal
 	Registers *registers.Registers
 	Dossiers  *commands.Dossiers
@@ -139,7 +139,7 @@ func (l *Ledger) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.Vault, err = keys.Open(ctx, filepath.Join(l.Config.Data, "keys"), master); err != nil {
+	if l.Vault, err = keys.OpenFolder(ctx, filepath.Join(l.Config.Data, "keys"), master); err != nil {
 		return err
 	}
 	l.closers = append(l.closers, l.Vault.Close)

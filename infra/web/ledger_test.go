@@ -77,7 +77,7 @@ type site struct {
 	clock   *clock
 	store   *embedded.Store
 	journal *journal.Journal
-	vault   *keys.Vault
+	vault   keys.Vault
 	server  *web.Server
 	issuer  *auth.DevIssuer
 	logs    *syncBuffer
@@ -145,7 +145,7 @@ func (s *site) openLedger(dir string, logger *slog.Logger) (*commands.Dossiers, 
 	must(s.t, keys.MakeMaster(filepath.Join(dir, "master.key")))
 	master, err := keys.ReadMaster(filepath.Join(dir, "master.key"))
 	must(s.t, err)
-	vault, err := keys.Open(s.t.Context(), filepath.Join(dir, "keys"), master)
+	vault, err := keys.OpenFolder(s.t.Context(), filepath.Join(dir, "keys"), master)
 	must(s.t, err)
 	s.t.Cleanup(func() { must(s.t, vault.Close()) })
 	types := event.NewRegistry()

@@ -11,18 +11,17 @@ import (
 
 	"dossierledger/domain/fault"
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 )
 
 // A shard's file holds its epoch (8 bytes) and its wrapped key. The epoch in
 // force is kept with the records ('e' shard), so that both change in one step.
 
-func (v *Vault) shardPath(shard byte) string {
+func (v *Folder) shardPath(shard byte) string {
 	return filepath.Join(v.dir, "shards", fmt.Sprintf("%02x", shard))
 }
 
 // loadShard reads a shard's key and finishes or discards a turn that was cut off.
-func (v *Vault) loadShard(ctx context.Context, shard byte) error {
+func (v *Folder) loadShard(ctx context.Context, shard byte) error {
 	epoch, exists, err := v.epoch(shard)
 	if err != nil {
 		return err
@@ -48,7 +47,7 @@ func (v *Vault) loadShard(ctx context.Context, shard byte) error {
 }
 
 // shardFor gives a shard's key, making it at first use.
-func (v *Vault) shardFor(ctx context.Context, shard byte) (*shardKey, error) {
+func (v *Folder) shardFor(ctx context.Context, shard byte) (*shardKey, error) {
 	if key := v.shard[shard]; key != nil {
 		return key, nil
 	}
@@ -65,7 +64,7 @@ func (v *Vault) shardFor(ctx context.Context, shard byte) (*shardKey, error) {
 
 // turnShard gives a shard a fresh key, wraps all its records anew but the
 // victim's, which becomes a tombstone, and destroys the old key.
-func (v *Vault) turnShard(ctx context.Context, shard byte, victim string) error {
+func (v *Folder) turnShard(ctx context.Context, shard byte, victim string) error {
 	old, err := v.shardFor(ctx, shard)
 	if err != nil {
 		return err
@@ -92,7 +91,7 @@ func (v *Vault) turnShard(ctx context.Context, shard byte, victim string) error 
 	return v.replaceShard(shard)
 }
 
-func (v *Vault) rewrap(batch *pebble.Batch, shard byte, fresh *shardKey, victim string) error {
+func (v *Folder) rewrap(batch *pebble.Batch, shard byte, fresh *shardKey, victim string) error {
 	prefix := []byte{'s', shard}
 	it, err := v.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upper(prefix)})
 	if err != nil {
@@ -104,11 +103,11 @@ func (v *Vault) rewrap(batch *pebble.Batch, shard byte, fresh *shardKey, victim 
 		if subject == victim || len(it.Value()) == 0 {
 			continue
 		}
-		raw, err := v.unwrap(subject, it.Value())
+		raw, err := v.shard[shard].unwrap(subject, it.Value())
 		if err != nil {
 			return err
 		}
-		record, err := wrapRecord(fresh, subject, raw)
+		record, err := fresh.wrap(subject, raw)
 		if err != nil {
 			return err
 		}
@@ -123,7 +122,7 @@ func (v *Vault) rewrap(batch *pebble.Batch, shard byte, fresh *shardKey, victim 
 }
 
 // replaceShard destroys the old key file and puts the next one in its place.
-func (v *Vault) replaceShard(shard byte) error {
+func (v *Folder) replaceShard(shard byte) error {
 	path := v.shardPath(shard)
 	if err := destroy(path); err != nil {
 		return err
@@ -134,7 +133,7 @@ func (v *Vault) replaceShard(shard byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-func (v *Vault) epoch(shard byte) (epoch uint64, exists bool, err error) {
+func (v *Folder) epoch(shard byte) (epoch uint64, exists bool, err error) {
 	value, closer, err := v.db.Get(epochKey(shard))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, false, nil
@@ -153,7 +152,7 @@ func (v *Vault) epoch(shard byte) (epoch uint64, exists bool, err error) {
 
 func epochKey(shard byte) []byte { return []byte{'e', shard} }
 
-func (v *Vault) readShard(ctx context.Context, shard byte, path string) (*shardKey, error) {
+func (v *Folder) readShard(ctx context.Context, shard byte, path string) (*shardKey, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("keys: read shard key: %w", err)
@@ -161,39 +160,15 @@ func (v *Vault) readShard(ctx context.Context, shard byte, path string) (*shardK
 	if len(data) < 8 {
 		return nil, fault.New(fault.Corrupt, "keys.damaged", "the key file %s is damaged", path)
 	}
-	raw, err := v.master.Unwrap(ctx, data[8:], shardBound(shard, data[:8]))
-	if err != nil {
-		return nil, err
-	}
-	aead, err := subtle.NewXChaCha20Poly1305(raw)
-	if err != nil {
-		return nil, fmt.Errorf("keys: shard key: %w", err)
-	}
-	return &shardKey{epoch: binary.BigEndian.Uint64(data), aead: aead}, nil
+	return openShardKey(ctx, v.master, shard, binary.BigEndian.Uint64(data), data[8:])
 }
 
-func (v *Vault) writeShard(ctx context.Context, shard byte, path string, epoch uint64) (*shardKey, error) {
-	raw := make([]byte, keySize)
-	if _, err := rand.Read(raw); err != nil {
-		return nil, fmt.Errorf("keys: random: %w", err)
-	}
-	head := binary.BigEndian.AppendUint64(nil, epoch)
-	wrapped, err := v.master.Wrap(ctx, raw, shardBound(shard, head))
+func (v *Folder) writeShard(ctx context.Context, shard byte, path string, epoch uint64) (*shardKey, error) {
+	key, wrapped, err := makeShardKey(ctx, v.master, shard, epoch)
 	if err != nil {
 		return nil, err
 	}
-	if err := writeSynced(path, append(head, wrapped...)); err != nil {
-		return nil, err
-	}
-	aead, err := subtle.NewXChaCha20Poly1305(raw)
-	if err != nil {
-		return nil, fmt.Errorf("keys: shard key: %w", err)
-	}
-	return &shardKey{epoch: epoch, aead: aead}, nil
-}
-
-func shardBound(shard byte, epoch []byte) []byte {
-	return append([]byte{'k', shard}, epoch...)
+	return key, writeSynced(path, append(binary.BigEndian.AppendUint64(nil, epoch), wrapped...))
 }
 
 func upper(prefix []byte) []byte {

@@ -1,0 +1,188 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// Folder is a Vault in a folder, which one process has open at a time. If the
+// process dies while a key is destroyed, the next OpenFolder finishes or
+// discards the step.
+type Folder struct {
+	dir    string
+	master Master
+	db     *pebble.DB
+	close  func() error
+
+	mu     sync.RWMutex
+	shard  [shards]*shardKey
+	opened map[string]tink.AEAD
+}
+
+var _ Vault = (*Folder)(nil)
+
+// OpenFolder opens or makes the key store in a folder.
+func OpenFolder(ctx context.Context, dir string, master Master) (*Folder, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "shards"), 0o700); err != nil {
+		return nil, fmt.Errorf("keys: make folder: %w", err)
+	}
+	db, err := pebble.Open(filepath.Join(dir, "wrapped"), &pebble.Options{Logger: quiet{}})
+	if err != nil {
+		return nil, fmt.Errorf("keys: open %s: %w", dir, err)
+	}
+	v := &Folder{dir: dir, master: master, db: db, opened: map[string]tink.AEAD{}}
+	v.close = sync.OnceValue(db.Close)
+	for i := range shards {
+		if err := v.loadShard(ctx, byte(i)); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return v, nil
+}
+
+// Close implements Vault.
+func (v *Folder) Close() error { return v.close() }
+
+// Seal implements Vault.
+func (v *Folder) Seal(ctx context.Context, subject string, clear, bound []byte) ([]byte, error) {
+	key, err := v.key(ctx, subject, true)
+	if err != nil {
+		return nil, err
+	}
+	return sealWith(key, clear, bound)
+}
+
+// Unseal implements Vault.
+func (v *Folder) Unseal(ctx context.Context, subject string, sealed, bound []byte) ([]byte, error) {
+	key, err := v.key(ctx, subject, false)
+	if err != nil {
+		return nil, err
+	}
+	return unsealWith(key, sealed, bound)
+}
+
+// Erase implements Vault.
+func (v *Folder) Erase(ctx context.Context, subject string) error {
+	if err := checkSubject(subject); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch _, err := v.wrapped(subject); {
+	case errors.Is(err, ErrErased):
+		return nil
+	case err != nil && !errors.Is(err, ErrUnknownSubject):
+		return err
+	}
+	delete(v.opened, subject)
+	return v.turnShard(ctx, shardOf(subject), subject)
+}
+
+// Knows implements Vault.
+func (v *Folder) Knows(_ context.Context, subject string) (bool, error) {
+	if err := checkSubject(subject); err != nil {
+		return false, err
+	}
+	switch _, err := v.wrapped(subject); {
+	case errors.Is(err, ErrUnknownSubject):
+		return false, nil
+	case err != nil && !errors.Is(err, ErrErased):
+		return false, err
+	}
+	return true, nil
+}
+
+// key gives the AEAD of a subject from memory or the store.
+func (v *Folder) key(ctx context.Context, subject string, make bool) (tink.AEAD, error) {
+	if err := checkSubject(subject); err != nil {
+		return nil, err
+	}
+	v.mu.RLock()
+	key, ok := v.opened[subject]
+	v.mu.RUnlock()
+	if ok {
+		return key, nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if key, ok := v.opened[subject]; ok {
+		return key, nil
+	}
+	raw, err := v.wrapped(subject)
+	switch {
+	case errors.Is(err, ErrUnknownSubject) && make:
+		raw, err = v.newKey(ctx, subject)
+	case err == nil:
+		raw, err = v.shard[shardOf(subject)].unwrap(subject, raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if key, err = aeadOf(raw); err != nil {
+		return nil, err
+	}
+	if len(v.opened) >= maxOpenKeys {
+		clear(v.opened) // rare, and cheaper than keeping an order of use
+	}
+	v.opened[subject] = key
+	return key, nil
+}
+
+func (v *Folder) newKey(ctx context.Context, subject string) ([]byte, error) {
+	raw, err := randomKey()
+	if err != nil {
+		return nil, err
+	}
+	shard, err := v.shardFor(ctx, shardOf(subject))
+	if err != nil {
+		return nil, err
+	}
+	record, err := shard.wrap(subject, raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.db.Set(recordKey(subject), record, pebble.Sync); err != nil {
+		return nil, fmt.Errorf("keys: store: %w", err)
+	}
+	return raw, nil
+}
+
+// wrapped reads a subject's record: ErrUnknownSubject, ErrErased or the bytes.
+func (v *Folder) wrapped(subject string) ([]byte, error) {
+	value, closer, err := v.db.Get(recordKey(subject))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, ErrUnknownSubject
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys: read: %w", err)
+	}
+	record := append([]byte(nil), value...)
+	if err := closer.Close(); err != nil {
+		return nil, fmt.Errorf("keys: read: %w", err)
+	}
+	if len(record) == 0 {
+		return nil, ErrErased
+	}
+	return record, nil
+}
+
+// Records are keyed by shard first, so that a shard is one range: 's' shard subject.
+func recordKey(subject string) []byte {
+	return append([]byte{'s', shardOf(subject)}, subject...)
+}
+
+// quiet keeps Pebble's chatter out of the log; its errors come back from calls.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf("keys: store failed: "+format, args...))
+}
