@@ -17,6 +17,10 @@
 // A page without events says that everything up to its position was filtered
 // out, so that a checkpoint can move over what the consumer does not care for.
 //
+// A Publisher is the way in for programs that speak Watermill, a message an event;
+// what concerns dossiers comes through commands. A GroupSubscriber shares a topic
+// among competing consumers, where order does not matter.
+//
 // # What is lost
 //
 // Nothing: the bus keeps no state. If the process dies, what was not covered by

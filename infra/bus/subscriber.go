@@ -12,8 +12,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// ErrClosed is the refusal of a subscriber that was closed.
-var ErrClosed = fault.New(fault.Unavailable, "bus.closed", "the subscriber is closed")
+// ErrClosed is the refusal of a subscriber or publisher that was closed.
+var ErrClosed = fault.New(fault.Unavailable, "bus.closed", "the subscriber or publisher is closed")
 
 // Subscriber is a Watermill subscriber over an event store. Every Subscribe is a
 // subscription of its own: two of one topic both get everything.
