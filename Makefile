@@ -5,10 +5,11 @@ LISTEN   ?= 127.0.0.1:8080
 DATA     ?= ./data
 DOSSIERS ?= 3000
 CHDB     := $(CURDIR)/.cache/chdb
-BENCH    ?= .
+BENCH    ?= $$(bin/ledger bench | cut -d' ' -f1)
+MEASURED := .cache/bench
 
 .DEFAULT_GOAL := build
-.PHONY: run build chdb test test-race lint fmt bench clean
+.PHONY: run build chdb test test-race lint fmt bench bench-docs clean
 
 # Starts the ledger on its embedded engines with sample data. Again is quick and
 # keeps the data.
@@ -44,8 +45,15 @@ lint: chdb
 fmt:
 	@gofmt -w $$(git ls-files '*.go')
 
-bench: chdb
-	@CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+# Measures everything, or what BENCH="append read" names, and keeps each result.
+bench: build
+	@mkdir -p $(MEASURED)
+	@for name in $(BENCH); do bin/ledger bench $$name --json >$(MEASURED)/$$name.part && mv $(MEASURED)/$$name.part $(MEASURED)/$$name.json || exit 1; done
+
+# Takes the kept results into the docs and writes their tables.
+bench-docs:
+	@cp $(MEASURED)/*.json docs/measurements/
+	@$(GO) test -count=1 -run TestDocs/sections -update .
 
 clean:
 	@rm -rf bin

@@ -20,6 +20,7 @@ import (
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
+	"dossierledger/infra/bench"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/web/problem"
 )
@@ -72,6 +73,7 @@ func staticSections(t *testing.T, help commandLine) map[string]string {
 		"kinds":     kindTable(t),
 		"imports":   importDiagram(t),
 		"flags":     optionTable(help),
+		"measured":  measuredSections(t),
 	}
 }
 
@@ -86,6 +88,22 @@ func table(head []string, rows [][]string) string {
 			row[i] = strings.ReplaceAll(row[i], "|", "\\|")
 		}
 		line(row)
+	}
+	return out.String()
+}
+
+// measuredSections writes the results that are kept of the benchmarks.
+func measuredSections(t *testing.T) string {
+	t.Helper()
+	results, err := bench.Read("docs/measurements")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, r := range results {
+		if err := r.Markdown(&out); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return out.String()
 }

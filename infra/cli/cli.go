@@ -66,6 +66,7 @@ type commandLine struct {
 	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a person: destroy the key of their personal data."`
 	Eventstore eventstoreCommand `cmd:"" help:"Serve the embedded store alone in EventStoreDB's protocol, for reading and writing."`
+	Bench      benchCommand      `cmd:"" help:"Measure what the ledger exists for, each time beside a baseline."`
 	Version    versionCommand    `cmd:"" help:"Print the program's version."`
 }
 
@@ -125,7 +126,7 @@ func exitCode(err error, stderr io.Writer) int {
 
 // usageCodes are those of refusals, made below the command line, that only what
 // stands on it can cause.
-var usageCodes = []string{readmodels.CodeUnknown, "simulate.dossiers", "simulate.window", "import.source"}
+var usageCodes = []string{readmodels.CodeUnknown, "simulate.dossiers", "simulate.window", "import.source", "bench.unknown", "bench.parameter"}
 
 // given is a name from the command line in the one form that the ledger keeps
 // text in: a terminal or a file system may give another.

@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/embedded"
+	"golang.org/x/sync/errgroup"
+)
+
+var appending = Benchmark{
+	Name: "append",
+	About: "Appends to the embedded store, durable before the answer and each with the exact revision that it expects, " +
+		"against a bare file that is only appended to, with one fdatasync for all that wait.",
+	Defaults: Parameters{Events: 200_000, Repetitions: 5},
+	Run: func(ctx context.Context, r *Run) error {
+		for _, c := range []struct {
+			writers, batch int
+			events         int
+			goal           float64
+		}{
+			{writers: 1, batch: 1, events: r.Events / 20, goal: 0.9},
+			{writers: 64, batch: 1, events: r.Events, goal: 0.65},
+			{writers: 64, batch: 10, events: r.Events, goal: 0.6},
+		} {
+			work := newAppends(c.writers, c.batch, c.events)
+			err := r.Compare(ctx, Pair{
+				Name: fmt.Sprintf("%d writers × %d events", c.writers, c.batch), Unit: "events/s",
+				Subject:  Side{"embedded store", func(ctx context.Context) (Sample, error) { return work.toStore(ctx, r) }},
+				Baseline: Side{"bare file", func(ctx context.Context) (Sample, error) { return work.toFile(ctx, r) }},
+				Goals:    []Goal{RatioAtLeast(c.goal)},
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	},
+}
+
+// streamEvents is how long a dossier's stream becomes.
+const streamEvents = 20
+
+// appends are batches for some writers, made beforehand, so that only their
+// appending is measured.
+type appends struct {
+	batches [][][]eventstore.Proposed // by writer
+	bare    [][][]byte                // the same as one piece of bytes each
+	events  int
+}
+
+func newAppends(writers, batch, events int) *appends {
+	a := &appends{batches: make([][][]eventstore.Proposed, writers), bare: make([][][]byte, writers)}
+	made := newSamples(uint64(writers))
+	for range max(1, events/batch/writers) {
+		for w := range writers {
+			b := made.batch(batch)
+			var bytes []byte
+			for i := range b {
+				bytes = append(append(bytes, b[i].Data...), b[i].Metadata...)
+			}
+			a.batches[w], a.bare[w] = append(a.batches[w], b), append(a.bare[w], bytes)
+			a.events += batch
+		}
+	}
+	return a
+}
+
+// spread has every writer do its pieces one after the other, and all beside
+// each other.
+func (a *appends) spread(ctx context.Context, write func(ctx context.Context, writer, piece int) error) (Sample, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	began := time.Now()
+	for w := range a.batches {
+		group.Go(func() error {
+			for i := range a.batches[w] {
+				if err := write(ctx, w, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Sample{}, err
+	}
+	return Rate(a.events, time.Since(began)), nil
+}
+
+func (a *appends) toStore(ctx context.Context, r *Run) (sample Sample, err error) {
+	dir, err := r.Folder("store")
+	if err != nil {
+		return sample, err
+	}
+	store, err := embedded.Open(ctx, embedded.Options{Dir: dir})
+	if err != nil {
+		return sample, err
+	}
+	defer func() { err = errors.Join(err, store.Close(), os.RemoveAll(dir)) }()
+	return a.spread(ctx, func(ctx context.Context, writer, piece int) error {
+		batch := a.batches[writer][piece]
+		first := piece * len(batch)
+		expected := event.None
+		if at := first % streamEvents; at > 0 {
+			expected = event.Exact(uint64(at - 1))
+		}
+		_, err := store.Append(ctx, fmt.Sprintf("dossier-%d-%d", writer, first/streamEvents), expected, batch...)
+		return err
+	})
+}
+
+func (a *appends) toFile(ctx context.Context, r *Run) (sample Sample, err error) {
+	file, err := openBareFile(r.File("bare"))
+	if err != nil {
+		return sample, err
+	}
+	defer func() { err = errors.Join(err, file.remove()) }()
+	return a.spread(ctx, func(_ context.Context, writer, piece int) error { return file.append(a.bare[writer][piece]) })
+}
