@@ -64,6 +64,7 @@ type commandLine struct {
 	Rebuild    rebuildCommand    `cmd:"" help:"Make read models again from the events."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong and the way out."`
 	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
+	Copy       copyCommand       `cmd:"" help:"Copy a ledger to another event store, and compare."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a person: destroy the key of their personal data."`
 	Eventstore eventstoreCommand `cmd:"" help:"Serve the embedded store alone in EventStoreDB's protocol, for reading and writing."`
 	Bench      benchCommand      `cmd:"" help:"Measure what the ledger exists for, each time beside a baseline."`

@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -33,6 +32,9 @@ type request struct {
 	stream   string
 	expected event.Expected
 	events   []eventstore.Proposed
+	// recorded are the events' times where they come from another ledger; only
+	// an Import sets it.
+	recorded []int64
 	size     int
 	state    atomic.Uint32
 	done     chan outcome
@@ -64,14 +66,7 @@ func (s *Store) Append(
 func (s *Store) SetMetadata(
 	ctx context.Context, stream string, expected event.Expected, id uuid.UUID, custom []byte,
 ) (event.Written, error) {
-	if err := checkMetadataTarget(stream); err != nil {
-		return event.Written{}, err
-	}
-	if !json.Valid(custom) {
-		return event.Written{}, invalid("stream %q: metadata is not JSON", stream)
-	}
-	return s.submit(ctx, metadataPrefix+stream, expected,
-		[]eventstore.Proposed{{ID: id, Type: metadataType, Data: custom}})
+	return s.AppendMetadata(ctx, stream, expected, eventstore.Proposed{ID: id, Type: metadataType, Data: custom})
 }
 
 // Metadata implements eventstore.Store.

@@ -31,7 +31,18 @@ func (s *Store) shutDown() error {
 	if stuck != nil {
 		return errors.Join(stuck, s.lock.Close())
 	}
-	return errors.Join(s.mark.set(s.next.Load()), s.mark.file.Close(), s.db.Close(), s.lock.Close())
+	return errors.Join(s.settle(), s.mark.file.Close(), s.db.Close(), s.lock.Close())
+}
+
+// settle notes up to where the ledger is durable; what an Import has written is
+// brought to disk before.
+func (s *Store) settle() error {
+	if s.bulk {
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	return s.mark.set(s.next.Load())
 }
 
 // awaitWriters waits until nothing is in Pebble's hands. On a sick disk it

@@ -285,7 +285,11 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	}
 	position := c.nextPosition
 	for i := range req.events {
-		if err := s.addEvent(g, req, &req.events[i], revision+uint64(i), position+uint64(i)); err != nil {
+		at := g.recorded
+		if req.recorded != nil {
+			at = req.recorded[i]
+		}
+		if err := s.addEvent(g, req.stream, &req.events[i], at, revision+uint64(i), position+uint64(i)); err != nil {
 			return event.Written{}, err
 		}
 	}
@@ -302,11 +306,11 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	return event.Written{Revision: r.lastRevision, Position: r.lastPosition}, nil
 }
 
-func (s *Store) addEvent(g *group, req *request, p *eventstore.Proposed, revision, position uint64) error {
-	size := recordSize(req.stream, revision, p)
+func (s *Store) addEvent(g *group, stream string, p *eventstore.Proposed, recorded int64, revision, position uint64) error {
+	size := recordSize(stream, revision, p)
 	rec := g.batch.SetDeferred(recordKeySize, size)
 	putRecordKey(rec.Key, position)
-	encodeRecord(rec.Value, position, req.stream, revision, g.recorded, p)
+	encodeRecord(rec.Value, position, stream, revision, recorded, p)
 	if err := rec.Finish(); err != nil {
 		return err
 	}
@@ -317,7 +321,7 @@ func (s *Store) addEvent(g *group, req *request, p *eventstore.Proposed, revisio
 		return err
 	}
 	s.committer.added.add(p.ID)
-	g.ids[p.ID] = place{stream: req.stream, revision: revision, position: position}
+	g.ids[p.ID] = place{stream: stream, revision: revision, position: position}
 	return nil
 }
 

@@ -33,6 +33,13 @@
 // Indexes are in the same Pebble batch as the records, so that there is no
 // state in which one is ahead of the other, and nothing to repair at start.
 //
+// # Filling a store from another one
+//
+// An Import writes a whole log with ids and times of its own into a directory
+// that nobody else has open, without a write-ahead log. Until it is finished, no
+// Store opens the directory. The times are then those of the other ledger, and
+// rise if they rose there.
+//
 // # When the disk is full or fails
 //
 // Below a reserve of free space appends are refused with eventstore.ErrFull.
@@ -46,7 +53,7 @@
 //
 // Keys, big-endian:
 //
-//	f                          format version
+//	f                          format version; "u" behind it in an unfinished Import
 //	r position(8)              record, see encodeRecord
 //	s stream(5) revision(5)    last position of a batch, its size; key is its last revision
 //	i event id(16)             position

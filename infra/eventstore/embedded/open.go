@@ -35,7 +35,11 @@ type Options struct {
 }
 
 // formatVersion is the layout of keys and values that doc.go describes.
-const formatVersion = 1
+// formatUnfinished behind it says that an Import has not come to its end.
+const (
+	formatVersion    = 1
+	formatUnfinished = 'u'
+)
 
 const (
 	defaultCacheBytes = 64 << 20
@@ -53,10 +57,17 @@ const (
 // its guarantees.
 type Store struct {
 	dir    string
+	fs     vfs.FS
 	log    *slog.Logger
 	now    func() time.Time
 	health *health
 	lock   *pebble.Lock
+	// reserve is the free space below which appends are refused; 0 where free
+	// space cannot be told.
+	reserve uint64
+	// bulk is set in an Import, which writes no log; unfinished when the
+	// directory holds an import that has not come to its end.
+	bulk, unfinished bool
 
 	// access is held for reading around each use of db, never across a yield
 	// to a caller, so that Close waits only for what is short.
@@ -92,6 +103,25 @@ var _ eventstore.Store = (*Store)(nil)
 // Open opens the store of a directory, replays what a crash left in the log,
 // and starts the committer. The context bounds only the opening.
 func Open(ctx context.Context, opts Options) (*Store, error) {
+	s, err := acquire(ctx, opts, false)
+	if err != nil {
+		return nil, err
+	}
+	if s.unfinished {
+		return nil, errors.Join(unfinishedFault(s.dir), s.Close())
+	}
+	s.health.running.Store(true)
+	s.workers.Add(4)
+	go s.loadIDs()
+	go s.commit()
+	go s.finish()
+	go s.monitor()
+	return s, nil
+}
+
+// acquire takes the directory and opens the engine; nothing runs yet. bulk is
+// for an Import.
+func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -100,8 +130,10 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		dir:      opts.Dir,
+		fs:       opts.FS,
 		log:      opts.Logger,
 		now:      opts.Now,
+		bulk:     bulk,
 		health:   newHealth(),
 		requests: make(chan *request, queueSize),
 		groups:   make(chan *group, groupsInFlight),
@@ -115,44 +147,31 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	fs := opts.FS
-	if fs == nil {
-		fs = vfs.Default
+	if s.fs == nil {
+		s.fs = vfs.Default
 	}
-	if err := fs.MkdirAll(s.dir, 0o750); err != nil {
+	if err := s.fs.MkdirAll(s.dir, 0o750); err != nil {
 		return nil, s.openFailed(err)
 	}
-	lock, err := pebble.LockDirectory(s.dir, fs)
+	lock, err := pebble.LockDirectory(s.dir, s.fs)
 	if err != nil {
 		return nil, s.lockFailed(err)
 	}
 	s.lock = lock
-	usage, usageErr := fs.GetDiskUsage(s.dir)
+	usage, usageErr := s.fs.GetDiskUsage(s.dir)
 	memTable := uint64(memTableBytesMax)
 	if usageErr == nil {
 		memTable = max(memTableBytesMin, min(memTable, usage.TotalBytes/64))
-	}
-	reserve := min(4*memTable, usage.TotalBytes/8)
-	if usageErr == nil && usage.AvailBytes < reserve {
-		s.health.low.Store(true)
+		s.reserve = min(4*memTable, usage.TotalBytes/8)
+		s.health.low.Store(usage.AvailBytes < s.reserve)
 	}
 	synced := uint64(0)
-	if s.mark, synced, err = openWatermark(fs, s.dir); err != nil {
+	if s.mark, synced, err = openWatermark(s.fs, s.dir); err != nil {
 		return nil, errors.Join(s.openFailed(err), lock.Close())
 	}
-	if err := s.openEngine(opts, roomFS{FS: fs, health: s.health}, memTable, synced); err != nil {
+	if err := s.openEngine(opts, roomFS{FS: s.fs, health: s.health}, memTable, synced); err != nil {
 		return nil, errors.Join(err, s.mark.file.Close(), lock.Close())
 	}
-	s.health.running.Store(true)
-	s.workers.Add(4)
-	go s.loadIDs()
-	go s.commit()
-	go s.finish()
-	go s.monitor(func() {
-		if usageErr == nil {
-			s.checkSpace(fs, reserve)
-		}
-	})
 	return s, nil
 }
 
@@ -193,6 +212,7 @@ func (s *Store) engineOptions(fs vfs.FS, cache int64, memTable uint64) *pebble.O
 		FormatMajorVersion:          pebble.FormatNewest,
 		BytesPerSync:                1 << 20,
 		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
+		DisableWAL:                  s.bulk,
 	}
 	for i := range opts.Levels {
 		l := &opts.Levels[i]
@@ -272,10 +292,7 @@ func (s *Store) last(family byte) (key, value []byte, err error) {
 func (s *Store) checkFormat() error {
 	value, closer, err := s.db.Get([]byte{familyFormat})
 	if errors.Is(err, pebble.ErrNotFound) {
-		if err := s.db.Set([]byte{familyFormat}, []byte{formatVersion}, pebble.Sync); err != nil {
-			return s.openFailed(err)
-		}
-		return nil
+		return s.setFormat(formatVersion)
 	}
 	if err != nil {
 		return s.damaged(err, "the format version")
@@ -284,9 +301,24 @@ func (s *Store) checkFormat() error {
 	if err := closer.Close(); err != nil {
 		return s.openFailed(err)
 	}
-	if len(found) != 1 || found[0] != formatVersion {
+	s.unfinished = string(found) == string([]byte{formatVersion, formatUnfinished})
+	if !s.unfinished && string(found) != string([]byte{formatVersion}) {
 		return fault.New(fault.Unavailable, "eventstore.format",
 			"the event store in %s has format %x, this program reads format %d", s.dir, found, formatVersion)
+	}
+	return nil
+}
+
+// setFormat writes the format version, durably.
+func (s *Store) setFormat(format ...byte) error {
+	if s.bulk {
+		if err := s.db.Set([]byte{familyFormat}, format, pebble.NoSync); err != nil {
+			return s.openFailed(err)
+		}
+		return s.flush()
+	}
+	if err := s.db.Set([]byte{familyFormat}, format, pebble.Sync); err != nil {
+		return s.openFailed(err)
 	}
 	return nil
 }
@@ -323,7 +355,7 @@ func corrupt(format string, args ...any) error {
 }
 
 // monitor looks at the disk and notes progress now and then.
-func (s *Store) monitor(checkSpace func()) {
+func (s *Store) monitor() {
 	defer s.workers.Done()
 	tick := time.NewTicker(spaceCheck)
 	defer tick.Stop()
@@ -333,21 +365,24 @@ func (s *Store) monitor(checkSpace func()) {
 			return
 		case <-tick.C:
 		}
-		checkSpace()
+		s.checkSpace()
 		if err := s.mark.set(s.next.Load()); err != nil {
 			s.log.Warn("event store", "error", err)
 		}
 	}
 }
 
-func (s *Store) checkSpace(fs vfs.FS, reserve uint64) {
-	usage, err := fs.GetDiskUsage(s.dir)
+func (s *Store) checkSpace() {
+	if s.reserve == 0 {
+		return
+	}
+	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
 		s.log.Warn("free space of the event store is unknown", "error", err)
 		return
 	}
-	low := usage.AvailBytes < reserve
+	low := usage.AvailBytes < s.reserve
 	if s.health.low.Swap(low) != low {
-		s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", reserve)
+		s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", s.reserve)
 	}
 }

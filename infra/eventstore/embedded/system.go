@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"dossierledger/domain/event"
@@ -18,4 +19,18 @@ func (s *Store) AppendSystem(
 		return event.Written{}, invalid("stream %q: a system stream's name begins with one %q", stream, systemPrefix)
 	}
 	return s.submit(ctx, stream, expected, events)
+}
+
+// AppendMetadata is SetMetadata for programs in front of the store whose clients
+// give the event that holds a stream's metadata an id and metadata of its own.
+func (s *Store) AppendMetadata(
+	ctx context.Context, stream string, expected event.Expected, metadata eventstore.Proposed,
+) (event.Written, error) {
+	if err := checkMetadataTarget(stream); err != nil {
+		return event.Written{}, err
+	}
+	if metadata.Type != metadataType || !json.Valid(metadata.Data) {
+		return event.Written{}, invalid("stream %q: metadata is not JSON in an event of type %s", stream, metadataType)
+	}
+	return s.submit(ctx, metadataPrefix+stream, expected, []eventstore.Proposed{metadata})
 }

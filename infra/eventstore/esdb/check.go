@@ -50,6 +50,9 @@ func checkBatch(stream string, events []eventstore.Proposed) error {
 		if err := eventstore.CheckName("event type", e.Type, eventstore.MaxTypeName); err != nil {
 			return err
 		}
+		if _, at := unstamped(e.Metadata); !at.IsZero() {
+			return invalid("stream %q, event %d of the batch: only a copy of a ledger sets the time of recording", stream, i)
+		}
 		n := len(e.Data) + len(e.Metadata)
 		if n > eventstore.MaxEventSize {
 			return tooLarge("stream %q, event %d of the batch: %d bytes of data and metadata, at most %d are allowed",

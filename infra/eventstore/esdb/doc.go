@@ -40,7 +40,7 @@
 // credentials, user certificates and discovery.
 //
 // Positions are EventStoreDB's commit positions. RecordedAt is the server's clock,
-// unless the event was copied from another ledger, see StampRecordedAt. Metadata
+// unless the event was copied from another ledger, see Import. Metadata
 // streams show their last entry only, EventStoreDB keeps no more of them.
 // Server-side filters are prefixes on streams or on types, in subscriptions and in
 // reads forwards; what else a filter asks is decided here, on events that come over

@@ -2,6 +2,7 @@ package esdb
 
 import (
 	"bytes"
+	"encoding/base64"
 	"time"
 )
 
@@ -13,24 +14,28 @@ const stampBegin = `{"$recordedAt":"`
 const (
 	stampLayout = "2006-01-02T15:04:05.000000000Z"
 	stampAlone  = `","$empty":true}`
+	// stampBytes is before metadata, in base64, that is no JSON object or would not
+	// be read back as what it is.
+	stampBytes = `","$metadata":"`
+	stampEnd   = `"}`
 )
 
-// StampRecordedAt adds to an event's metadata when it was recorded first, so that
+// stamped adds to an event's metadata when it was recorded first, so that
 // a copy of a ledger keeps its times: an EventStoreDB gives each event its own.
 // Reads through this package give the time as RecordedAt and the metadata as it
-// was, byte for byte; other readers see the member "$recordedAt". Metadata must be
-// empty or a JSON object that does not begin with this member already.
-func StampRecordedAt(metadata []byte, at time.Time) ([]byte, error) {
+// was, byte for byte; other readers see the member "$recordedAt" before those of
+// the metadata, where that is a JSON object.
+func stamped(metadata []byte, at time.Time) []byte {
 	var b bytes.Buffer
 	b.WriteString(stampBegin)
 	b.WriteString(at.UTC().Format(stampLayout))
 	switch {
 	case len(metadata) == 0:
 		b.WriteString(stampAlone)
-	case metadata[0] != '{' || !validJSON(metadata):
-		return nil, invalid("metadata that is not a JSON object cannot carry a time")
-	case bytes.HasPrefix(metadata, []byte(stampBegin)):
-		return nil, invalid("metadata carries a time already")
+	case ambiguous(metadata), metadata[0] != '{', !validJSON(metadata):
+		b.WriteString(stampBytes)
+		b.WriteString(base64.StdEncoding.EncodeToString(metadata))
+		b.WriteString(stampEnd)
 	default:
 		b.WriteByte('"')
 		if len(bytes.TrimSpace(metadata[1:])) > 1 {
@@ -38,10 +43,17 @@ func StampRecordedAt(metadata []byte, at time.Time) ([]byte, error) {
 		}
 		b.Write(metadata[1:])
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
-// unstamped undoes StampRecordedAt; what carries no time is returned as it is.
+// ambiguous says whether metadata behind a time would read as something else, or
+// reads as carrying a time already.
+func ambiguous(metadata []byte) bool {
+	return bytes.HasPrefix(metadata, []byte(stampBegin)) || string(metadata) == "{"+stampAlone[2:] ||
+		bytes.HasPrefix(metadata, []byte("{"+stampBytes[2:]))
+}
+
+// unstamped undoes stamped; what carries no time is returned as it is.
 func unstamped(metadata []byte) ([]byte, time.Time) {
 	rest, ok := bytes.CutPrefix(metadata, []byte(stampBegin))
 	if !ok || len(rest) < len(stampLayout)+2 {
@@ -54,6 +66,14 @@ func unstamped(metadata []byte) ([]byte, time.Time) {
 	rest = rest[len(stampLayout):]
 	if string(rest) == stampAlone {
 		return nil, at
+	}
+	if raw, ok := bytes.CutPrefix(rest, []byte(stampBytes)); ok {
+		raw, ok = bytes.CutSuffix(raw, []byte(stampEnd))
+		decoded, err := base64.StdEncoding.AppendDecode(nil, raw)
+		if !ok || err != nil {
+			return metadata, time.Time{}
+		}
+		return decoded, at
 	}
 	if rest, ok = bytes.CutPrefix(rest, []byte(`"`)); !ok {
 		return metadata, time.Time{}

@@ -146,7 +146,12 @@ func (s *Server) writeMetadata(
 	case len(events) > 1 || events[0].Type != metadataType:
 		return appended{}, invalid("a metadata stream takes one event of type %s at a time", metadataType)
 	}
-	w, err := s.store.SetMetadata(ctx, target, expected, events[0].ID, events[0].Data)
+	var w event.Written
+	if s.system != nil {
+		w, err = s.system.AppendMetadata(ctx, target, expected, events[0])
+	} else {
+		w, err = s.store.SetMetadata(ctx, target, expected, events[0].ID, events[0].Data)
+	}
 	return written(w), err
 }
 

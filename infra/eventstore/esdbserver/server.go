@@ -24,10 +24,13 @@ import (
 )
 
 // SystemWriter is what a store offers beyond the port when streams that begin
-// with "$" (not "$$") can be written. Without it such appends are denied, and
-// persistent subscriptions are not offered, because they keep their state there.
+// with "$" can be written. Without it appends to those that do not begin with
+// "$$" are denied, persistent subscriptions are not offered, because they keep
+// their state there, and the event that holds a stream's metadata has no
+// metadata of its own.
 type SystemWriter interface {
 	AppendSystem(ctx context.Context, stream string, expected event.Expected, events ...eventstore.Proposed) (event.Written, error)
+	AppendMetadata(ctx context.Context, stream string, expected event.Expected, metadata eventstore.Proposed) (event.Written, error)
 }
 
 // Options say how a store is served.
