@@ -45,6 +45,9 @@ type Metadata struct {
 	Causation string `json:"causation,omitempty"`
 	// Trace is a W3C trace id (32 hex digits).
 	Trace string `json:"trace,omitempty"`
+	// Span is the W3C span id (16 hex digits) within Trace; it is there where the
+	// span was sent to somebody, so that what follows from the event can link to it.
+	Span string `json:"span,omitempty"`
 	// Request is the hash that binds an Idempotency-Key to its caller and body:
 	// the same key with another hash is a mistake of the caller.
 	Request string `json:"request,omitempty"`

@@ -8,9 +8,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 )
 
 // closeTimeout is how long a router waits for handlers when it stops. Their
@@ -32,27 +29,4 @@ func NewRouter(logger *slog.Logger) (*message.Router, error) {
 // goings is for debugging here.
 func Logger(logger *slog.Logger) watermill.LoggerAdapter {
 	return watermill.NewSlogLoggerWithLevelMapping(logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
-}
-
-var tracer = otel.Tracer("dossierledger/infra/bus")
-
-// traced makes a span of the handling of each message.
-func traced(next message.HandlerFunc) message.HandlerFunc {
-	return func(m *message.Message) ([]*message.Message, error) {
-		ctx, span := tracer.Start(m.Context(), "bus.page")
-		defer span.End()
-		if page, ok := PageOf(m); ok {
-			span.SetAttributes(
-				attribute.String("bus.handler", message.HandlerNameFromCtx(ctx)),
-				attribute.Int("bus.events", len(page.Recorded)),
-				attribute.Int64("bus.position", int64(page.Position)))
-		}
-		m.SetContext(ctx)
-		produced, err := next(m)
-		if err != nil {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, "the page was refused")
-		}
-		return produced, err
-	}
 }

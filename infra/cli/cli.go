@@ -18,6 +18,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
+	"dossierledger/infra/telemetry"
 	"github.com/alecthomas/kong"
 	"golang.org/x/text/unicode/norm"
 )
@@ -145,7 +146,7 @@ func logger(level string, to io.Writer) *slog.Logger {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		l = slog.LevelInfo
 	}
-	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: l}))
+	return slog.New(telemetry.Traced(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: l})))
 }
 
 // open opens the ledger in the data folder.

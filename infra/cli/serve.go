@@ -11,6 +11,7 @@ import (
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/ledger"
+	"dossierledger/infra/telemetry"
 	"dossierledger/infra/web"
 	"dossierledger/infra/web/auth"
 )
@@ -59,6 +60,11 @@ func (c *serveCommand) Run(w *world) error {
 			return errors.Join(err, listener.Close())
 		}
 	}
+	stopTraces, tracing, err := telemetry.Start(w.ctx, build().Version, w.log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopTraces()
 	config := ledger.ServeConfig{
 		Demo: c.Demo, Policies: rules,
 		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20},
@@ -69,7 +75,7 @@ func (c *serveCommand) Run(w *world) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer stopFace()
-	w.log.Info("serving", "address", listener.Addr().String(), "data", w.opts.Data, "demo", c.Demo)
+	w.log.Info("serving", "address", listener.Addr().String(), "data", w.opts.Data, "demo", c.Demo, "traces", tracing)
 	return l.Serve(w.ctx, config, listener, func(models *ledger.LateReadModels) { c.welcome(w, l, listener.Addr(), models) })
 }
 

@@ -15,12 +15,17 @@ type versionInfo struct {
 
 // Run prints which build this is.
 func (c *versionCommand) Run(w *world) error {
-	v := versionInfo{Version: "unknown"}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v.Version, v.Go = info.Main.Version, info.GoVersion
-	}
+	v := build()
 	return w.print(v, func(out io.Writer) error {
 		_, err := fmt.Fprintf(out, "ledger %s (%s)\n", v.Version, v.Go)
 		return err
 	})
+}
+
+func build() versionInfo {
+	v := versionInfo{Version: "unknown"}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Version, v.Go = info.Main.Version, info.GoVersion
+	}
+	return v
 }

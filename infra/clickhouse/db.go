@@ -9,9 +9,12 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/clickhouse/chdb"
+	"dossierledger/infra/telemetry"
 )
 
 // closeTimeout is how long Close waits for the embedded engine's statements.
@@ -133,47 +136,65 @@ func (db *DB) Layout() Layout {
 }
 
 // Exec implements driver.Conn.
-func (db *DB) Exec(ctx context.Context, query string, args ...any) error {
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (err error) {
+	ctx, span := db.begin(ctx, query)
+	defer func() { telemetry.End(span, err) }()
 	return Classify(ctx, db.Conn.Exec(ctx, query, args...))
 }
 
 // Select implements driver.Conn.
-func (db *DB) Select(ctx context.Context, dest any, query string, args ...any) error {
+func (db *DB) Select(ctx context.Context, dest any, query string, args ...any) (err error) {
+	ctx, span := db.begin(ctx, query)
+	defer func() { telemetry.End(span, err) }()
 	return Classify(ctx, db.Conn.Select(ctx, dest, query, args...))
 }
 
 // Query implements driver.Conn. End ctx before closing rows that have not been
 // read to their end: closing reads what is left of them otherwise.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	ctx, span := db.begin(ctx, query)
 	found, err := db.Conn.Query(ctx, query, args...)
 	if err != nil {
-		return nil, Classify(ctx, err)
+		err = Classify(ctx, err)
+		telemetry.End(span, err)
+		return nil, err
 	}
-	return rows{found, ctx}, nil
+	return rows{found, ctx, span}, nil
 }
 
 // QueryRow implements driver.Conn.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) driver.Row {
-	return row{db.Conn.QueryRow(ctx, query, args...), ctx}
+	ctx, span := db.begin(ctx, query)
+	found := row{db.Conn.QueryRow(ctx, query, args...), ctx}
+	telemetry.End(span, found.Err())
+	return found
 }
 
 // PrepareBatch implements driver.Conn.
 func (db *DB) PrepareBatch(ctx context.Context, query string, options ...driver.PrepareBatchOption) (driver.Batch, error) {
+	ctx, span := db.begin(ctx, query)
 	prepared, err := db.Conn.PrepareBatch(ctx, query, options...)
 	if err != nil {
-		return nil, Classify(ctx, err)
+		err = Classify(ctx, err)
+		telemetry.End(span, err)
+		return nil, err
 	}
-	return batch{prepared, ctx}, nil
+	return batch{prepared, ctx, span}, nil
 }
 
-// rows, row and batch classify the errors that come late.
+// rows, row and batch classify the errors that come late, and end the spans.
 type rows struct {
 	driver.Rows
-	ctx context.Context
+	ctx  context.Context
+	span trace.Span
 }
 
-func (r rows) Err() error                { return Classify(r.ctx, r.Rows.Err()) }
-func (r rows) Close() error              { return Classify(r.ctx, r.Rows.Close()) }
+func (r rows) Err() error { return Classify(r.ctx, r.Rows.Err()) }
+func (r rows) Close() error {
+	err := Classify(r.ctx, r.Rows.Close())
+	telemetry.End(r.span, errors.Join(r.Err(), err))
+	return err
+}
 func (r rows) Scan(dest ...any) error    { return Classify(r.ctx, r.Rows.Scan(dest...)) }
 func (r rows) ScanStruct(dest any) error { return Classify(r.ctx, r.Rows.ScanStruct(dest)) }
 
@@ -188,8 +209,25 @@ func (r row) ScanStruct(dest any) error { return Classify(r.ctx, r.Row.ScanStruc
 
 type batch struct {
 	driver.Batch
-	ctx context.Context
+	ctx  context.Context
+	span trace.Span
 }
 
-func (b batch) Send() error  { return Classify(b.ctx, b.Batch.Send()) }
 func (b batch) Flush() error { return Classify(b.ctx, b.Batch.Flush()) }
+func (b batch) Send() error {
+	b.span.SetAttributes(attribute.Int("db.operation.batch.size", b.Rows()))
+	err := Classify(b.ctx, b.Batch.Send())
+	telemetry.End(b.span, err)
+	return err
+}
+
+// Abort and Close end the span of a batch that was not sent.
+func (b batch) Abort() error {
+	defer b.span.End()
+	return b.Batch.Abort()
+}
+
+func (b batch) Close() error {
+	defer b.span.End()
+	return b.Batch.Close()
+}

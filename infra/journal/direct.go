@@ -115,6 +115,7 @@ func directMetadata(m event.Metadata) (data []byte, ok bool) {
 	b = appendOptional(b, `,"correlation":`, m.Correlation)
 	b = append(m.OccurredAt.AppendFormat(append(b, `,"occurred_at":"`...), time.RFC3339Nano), '"')
 	b = appendOptional(b, `,"request":`, m.Request)
+	b = appendOptional(b, `,"span":`, m.Span)
 	b = appendOptional(b, `,"trace":`, m.Trace)
 	return append(b, '}'), true
 }

@@ -96,7 +96,7 @@ func TestMetadataWrittenDirectlyHasTheBytesOfTheGeneralForm(t *testing.T) {
 				ID: text.Draw(t, "actor"), Role: event.Role(text.Draw(t, "role")),
 				Agency: text.Draw(t, "agency"), Department: text.Draw(t, "department"),
 			},
-			Correlation: text.Draw(t, "correlation"), Causation: text.Draw(t, "causation"), Trace: text.Draw(t, "trace"), Request: text.Draw(t, "request"),
+			Correlation: text.Draw(t, "correlation"), Causation: text.Draw(t, "causation"), Trace: text.Draw(t, "trace"), Span: text.Draw(t, "span"), Request: text.Draw(t, "request"),
 		}
 		want, wantErr := canonical(m)
 		got, ok := directMetadata(m)
@@ -128,7 +128,7 @@ func TestEveryMemberIsWrittenDirectly(t *testing.T) {
 	}
 	m := event.Metadata{
 		OccurredAt: at, Actor: event.Actor{ID: "i", Role: event.RoleSystem, Agency: "a", Department: "d"},
-		Correlation: "c", Causation: "k", Trace: "t", Request: "r",
+		Correlation: "c", Causation: "k", Trace: "t", Span: "s", Request: "r",
 	}
 	everyFieldSet(t, m)
 	want, err := canonical(m)

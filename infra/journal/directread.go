@@ -61,6 +61,7 @@ func readMetadata(data []byte) (m event.Metadata, ok bool) {
 		in.strange = m.OccurredAt.UnmarshalText(at) != nil
 	}
 	m.Request, _ = in.optional(`,"request":"`)
+	m.Span, _ = in.optional(`,"span":"`)
 	m.Trace, _ = in.optional(`,"trace":"`)
 	in.expect(`}`)
 	return m, in.whole()

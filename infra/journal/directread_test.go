@@ -83,7 +83,7 @@ func TestReadingMetadataDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 			Actor: event.Actor{
 				ID: text.Draw(t, "actor"), Role: event.Role(text.Draw(t, "role")), Agency: text.Draw(t, "agency"), Department: text.Draw(t, "department"),
 			},
-			Correlation: text.Draw(t, "correlation"), Causation: text.Draw(t, "causation"), Trace: text.Draw(t, "trace"), Request: text.Draw(t, "request"),
+			Correlation: text.Draw(t, "correlation"), Causation: text.Draw(t, "causation"), Trace: text.Draw(t, "trace"), Span: text.Draw(t, "span"), Request: text.Draw(t, "request"),
 		})
 		if ok {
 			checkMetadata(t, damaged(t, data))
@@ -107,7 +107,7 @@ func TestOrdinaryEventsAreReadDirectly(t *testing.T) {
 	}
 	full := event.Metadata{
 		OccurredAt: time.Date(2011, 10, 11, 13, 45, 40, 276_000_000, time.UTC), Actor: event.Actor{ID: "i", Role: event.RoleOfficer, Agency: "a", Department: "d"},
-		Correlation: "c", Causation: "k", Trace: "t", Request: "r",
+		Correlation: "c", Causation: "k", Trace: "t", Span: "s", Request: "r",
 	}
 	for _, m := range []event.Metadata{full, {OccurredAt: full.OccurredAt, Actor: event.Actor{ID: "import", Role: event.RoleSystem}}} {
 		if data, ok := directMetadata(m); !ok || !checkMetadata(t, data) {

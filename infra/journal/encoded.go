@@ -24,7 +24,9 @@ func (j *Journal) EncodeFor(ctx context.Context, stream string, events []event.E
 }
 
 // AppendEncoded appends events in their stored form.
-func (j *Journal) AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error) {
+func (j *Journal) AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (written event.Written, err error) {
+	ctx, end := appending(ctx, stream, len(events))
+	defer func() { end(written, err) }()
 	proposed := make([]eventstore.Proposed, len(events))
 	for i, e := range events {
 		proposed[i] = eventstore.Proposed{ID: e.ID, Type: e.Type, Data: e.Data, Metadata: e.Metadata}

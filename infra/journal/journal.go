@@ -36,7 +36,9 @@ func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journa
 
 // Append seals, encodes and stores a batch in one stream: all or nothing,
 // durable when it returns. Its refusals are the store's.
-func (j *Journal) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (event.Written, error) {
+func (j *Journal) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (written event.Written, err error) {
+	ctx, end := appending(ctx, stream, len(events))
+	defer func() { end(written, err) }()
 	proposed := make([]eventstore.Proposed, len(events))
 	for i, e := range events {
 		e.Stream = stream
@@ -55,7 +57,7 @@ func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Propose
 	if err != nil {
 		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
 	}
-	meta, err := encodeMetadata(e.Metadata)
+	meta, err := encodeMetadata(traced(ctx, e.Metadata))
 	if err != nil {
 		return eventstore.Proposed{}, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(e), err)
 	}
@@ -124,28 +126,40 @@ func decodeMetadata(data []byte) (event.Metadata, error) {
 // Read yields a stream from a revision on, oldest first, personal values sealed.
 // A stream that does not exist is eventstore.ErrStreamNotFound.
 func (j *Journal) Read(ctx context.Context, stream string, from uint64) iter.Seq2[event.Event, error] {
-	return j.decoded(j.store.ReadStream(ctx, stream, eventstore.StreamRead{From: &from}))
+	return j.decoded(ctx, stream, func(ctx context.Context) iter.Seq2[eventstore.Recorded, error] {
+		return j.store.ReadStream(ctx, stream, eventstore.StreamRead{From: &from})
+	})
 }
 
 // ReadBack yields a stream newest first, at most limit events (0: all).
 func (j *Journal) ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error] {
-	return j.decoded(j.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: limit}))
+	return j.decoded(ctx, stream, func(ctx context.Context) iter.Seq2[eventstore.Recorded, error] {
+		return j.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: limit})
+	})
 }
 
 // ReadAll yields the whole ledger behind a position, of streams with the given
 // prefixes (none: all), personal values sealed.
 func (j *Journal) ReadAll(ctx context.Context, after *uint64, streamPrefixes ...string) iter.Seq2[event.Event, error] {
-	return j.decoded(j.store.ReadAll(ctx, eventstore.AllRead{After: after, Filter: eventstore.Filter{StreamPrefixes: streamPrefixes}}))
+	return j.decoded(ctx, "all", func(ctx context.Context) iter.Seq2[eventstore.Recorded, error] {
+		return j.store.ReadAll(ctx, eventstore.AllRead{After: after, Filter: eventstore.Filter{StreamPrefixes: streamPrefixes}})
+	})
 }
 
-func (j *Journal) decoded(recorded iter.Seq2[eventstore.Recorded, error]) iter.Seq2[event.Event, error] {
+// decoded reads and decodes, under one span.
+func (j *Journal) decoded(ctx context.Context, of string, read func(context.Context) iter.Seq2[eventstore.Recorded, error]) iter.Seq2[event.Event, error] {
 	return func(yield func(event.Event, error) bool) {
-		for r, err := range recorded {
-			if err != nil {
-				yield(event.Event{}, err)
-				return
+		ctx, end := reading(ctx, of)
+		events, failed := 0, error(nil)
+		defer func() { end(events, failed) }()
+		for r, err := range read(ctx) {
+			var e event.Event
+			if err == nil {
+				e, err = j.Decode(r)
 			}
-			e, err := j.Decode(r)
+			if failed = err; err == nil {
+				events++
+			}
 			if !yield(e, err) || err != nil {
 				return
 			}

@@ -14,7 +14,7 @@ import (
 // zero rules are policy.DefaultRules.
 func (l *Ledger) Policies(rules policy.Rules, metrics prometheus.Registerer) (*policies.Runner, error) {
 	return policies.New(policies.Config{
-		Store: l.Store, Journal: l.Journal, Actions: l.Dossiers, Calendars: l.Registers,
+		Store: l.Store, Journal: l.Journal, Actions: traced{l.Dossiers}, Calendars: l.Registers,
 		Rules: rules, Now: l.Now, Logger: l.Log, Registerer: metrics,
 	})
 }

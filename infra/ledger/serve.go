@@ -88,7 +88,7 @@ func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateRea
 	reports, worklists := queries.NewReports(models), queries.NewWorklists(models)
 	deps := web.Dependencies{
 		API: api.Dependencies{
-			Commands: l.Dossiers, Dossiers: dossiers, Catalogue: found, Looks: looks, Store: l.Store, Decode: l.Journal.Decode,
+			Commands: traced{l.Dossiers}, Dossiers: dossiers, Catalogue: found, Looks: looks, Store: l.Store, Decode: l.Journal.Decode,
 			Worklists: worklists, Reports: reports, ReadModels: models,
 		},
 		Parts:   func(ctx context.Context) []web.Part { return append(models.parts(ctx), policiesPart(watch)) },

@@ -27,6 +27,7 @@ import (
 	"dossierledger/infra/journal"
 	"dossierledger/infra/keys"
 	"dossierledger/infra/registers"
+	"dossierledger/infra/telemetry"
 	"dossierledger/infra/web"
 	"dossierledger/infra/web/api"
 	"dossierledger/infra/web/auth"
@@ -105,7 +106,7 @@ func (s *syncBuffer) String() string {
 func open(t *testing.T, change func(*web.Config, *web.Dependencies)) *site {
 	t.Helper()
 	s := &site{t: t, clock: &clock{at: time.Date(2026, 11, 16, 2, 0, 0, 0, time.UTC)}, logs: &syncBuffer{}} // Monday 09:00 in Vietnam
-	logger := slog.New(slog.NewJSONHandler(s.logs, nil))
+	logger := slog.New(telemetry.Traced(slog.NewJSONHandler(s.logs, nil)))
 	dir := t.TempDir()
 	acts, registers := s.openLedger(dir, logger)
 	officers, err := catalogue.Officers()

@@ -40,13 +40,18 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 	return m, errors.Join(errs...)
 }
 
-// methods are those that become labels; a client can send any word.
+// methods are those that become labels and names of spans; a client can send any word.
 var methods = map[string]bool{"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "OPTIONS": true}
 
-func (m *metrics) answered(method, route string, status int, took time.Duration) {
-	if !methods[method] {
-		method = "other"
+// method is a request's method, or "other".
+func method(sent string) string {
+	if methods[sent] {
+		return sent
 	}
+	return "other"
+}
+
+func (m *metrics) answered(method, route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"go.opentelemetry.io/otel/trace"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/web/problem"
@@ -21,12 +22,13 @@ import (
 // and never the query, the body or a header, which can be personal.
 func (s *Server) observe(c *fiber.Ctx) error {
 	began := s.now()
-	span := traced(c)
-	c.Set("Traceparent", span.header())
 	s.protect(c)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.RequestTimeout)
 	defer cancel()
-	c.SetUserContext(request.With(ctx, request.Info{Trace: span.trace, Language: language(c)}))
+	ctx, span := begin(ctx, method(c.Method()), c.Path(), c.Get("Traceparent"), c.Get("Tracestate"))
+	c.Set("Traceparent", traceparent(ctx))
+	of := trace.SpanContextFromContext(ctx).TraceID().String()
+	c.SetUserContext(request.With(ctx, request.Info{Trace: of, Language: language(c)}))
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
 	if err := c.Next(); err != nil {
@@ -34,11 +36,12 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	took, status, route := s.now().Sub(began), c.Response().StatusCode(), route(c)
-	s.metrics.answered(c.Method(), route, status, took)
+	took, status, method, route := s.now().Sub(began), c.Response().StatusCode(), method(c.Method()), route(c)
+	s.metrics.answered(method, route, status, took)
 	who := Info(c)
-	s.log.Info("request", "method", c.Method(), "route", route, "status", status, "took", took,
-		"bytes", answerSize(c), "role", string(who.Role), "staff", staffID(who), "trace", span.trace)
+	s.log.InfoContext(ctx, "request", "method", method, "route", route, "status", status, "took", took,
+		"bytes", answerSize(c), "role", string(who.Role), "staff", staffID(who))
+	ended(span, method, route, status)
 	return nil
 }
 
@@ -74,7 +77,7 @@ func route(c *fiber.Ctx) string {
 func (s *Server) recovered(c *fiber.Ctx) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("a handler panicked", "route", route(c), "trace", Info(c).Trace, "panic", r, "stack", string(debug.Stack()))
+			s.log.ErrorContext(c.UserContext(), "a handler panicked", "route", route(c), "panic", r, "stack", string(debug.Stack()))
 			err = problem.New(http.StatusInternalServerError, problem.CodeInternal, "the ledger made a mistake; ask the people who run it, with the trace id")
 		}
 	}()
@@ -125,7 +128,7 @@ func (s *Server) identified(c *fiber.Ctx) error {
 		}
 		identity, err := s.verifier.Verify(strings.TrimSpace(token))
 		if err != nil {
-			s.log.Info("a token was refused", "trace", info.Trace, "why", errors.Unwrap(err))
+			s.log.InfoContext(c.UserContext(), "a token was refused", "why", errors.Unwrap(err))
 			return errors.Join(s.take("address "+c.IP()), err)
 		}
 		info.Identity = identity
@@ -206,7 +209,7 @@ func (s *Server) failed(c *fiber.Ctx, err error) error {
 	p := *problem.From(ofFiber(err))
 	p.Trace = Info(c).Trace
 	if p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable {
-		s.log.Error("request failed", "route", route(c), "status", p.Status, "code", p.Code, "trace", p.Trace, "error", err)
+		s.log.ErrorContext(c.UserContext(), "request failed", "route", route(c), "status", p.Status, "code", p.Code, "error", err)
 	}
 	for name, values := range p.GetHeaders() {
 		for _, value := range values {

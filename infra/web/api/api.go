@@ -207,7 +207,7 @@ func (a *API) refusal(ctx context.Context, operation string, err error) *problem
 	p := *problem.From(err)
 	p.Trace = request.From(ctx).Trace
 	if p.Status >= http.StatusInternalServerError {
-		a.Logger.ErrorContext(ctx, "request failed", "operation", operation, "status", p.Status, "code", p.Code, "trace", p.Trace, "error", err)
+		a.Logger.ErrorContext(ctx, "request failed", "operation", operation, "status", p.Status, "code", p.Code, "error", err)
 	}
 	return &p
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
+	"go.opentelemetry.io/otel/trace"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
@@ -66,7 +67,7 @@ func (a *API) mountStream() {
 		}
 		l := &liveTimeline{
 			API: a, code: c.Code, view: a.wordsFor(ctx, c), ends: a.Now().Add(streamLife),
-			trace: request.From(ctx).Trace,
+			trace: trace.SpanContextFromContext(ctx),
 		}
 		if who := request.From(ctx); who.Known() && who.Expires.Before(l.ends) {
 			l.ends = who.Expires
@@ -91,7 +92,7 @@ type liveTimeline struct {
 	code   string
 	view   queries.View
 	ends   time.Time
-	trace  string
+	trace  trace.SpanContext
 	known  queries.Case
 	replay []event.Event
 	conn   net.Conn
@@ -129,7 +130,7 @@ func (a *API) stream(l *liveTimeline) (*huma.StreamResponse, error) {
 			defer func() { _ = subscription.Close() }()
 			l.out = out
 			if err := l.run(subscription); err != nil && a.Live.Err() == nil && !errors.Is(err, errClientGone) {
-				a.Logger.Error("live timeline broke", "trace", l.trace, "error", err)
+				a.Logger.ErrorContext(trace.ContextWithSpanContext(a.Live, l.trace), "live timeline broke", "error", err)
 			}
 		})
 	}}, nil
