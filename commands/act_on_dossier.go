@@ -27,7 +27,7 @@ type Dossiers struct {
 	agencies    Agencies
 	calendars   Calendars
 	now         func() time.Time
-	sequences   keyedLock
+	numbers     *numbers
 	// states are folded states of dossiers acted on lately, personal values
 	// sealed. A state is a prefix of its stream for ever, so it can be old but
 	// never wrong: what came after it is read, and appends expect its revision.
@@ -46,7 +46,11 @@ func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, 
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
-	return &Dossiers{states: states, journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
+	numbers, err := newNumbers(journal, submissions)
+	if err != nil {
+		return nil, err
+	}
+	return &Dossiers{states: states, numbers: numbers, journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
 }
 
 // Act takes one action on a dossier that exists. Somebody else's action in

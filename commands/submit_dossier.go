@@ -26,10 +26,6 @@ type Submissions interface {
 	ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error]
 }
 
-// allocateTries bounds how often a number is asked for when other processes
-// take the same ones; within a process they queue.
-const allocateTries = 64
-
 // repeatDays is how many days back a repeated submission is looked for.
 const repeatDays = 7
 
@@ -142,63 +138,36 @@ type allocated struct {
 }
 
 func (s *submission) allocate(ctx context.Context) (allocated, error) {
-	format := s.facts.Procedure.CodeFormat
-	stream, err := dossier.SequenceStream(format, s.command.Receiving, s.facts.Now)
+	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now)
 	if err != nil {
 		return allocated{}, err
 	}
-	unlock := s.sequences.lock(stream)
-	defer unlock()
-	for try := 1; ; try++ {
-		number, expected, err := s.next(ctx, stream)
-		if err != nil {
-			return allocated{}, err
-		}
-		given, err := s.encode(ctx, format, number)
-		if err != nil {
-			return allocated{}, err
-		}
-		id := uuid.New()
-		if s.req.Key != "" {
-			id = event.IDFor(s.req.scope()+"\x00allocation", 0)
-		}
-		written, err := s.journal.Append(ctx, stream, expected, event.New(id, s.req.metadata(s.now), given))
-		switch _, wrong := errors.AsType[*event.WrongRevision](err); {
-		case err == nil && !written.Repeated:
-			return allocated{NumberAllocated: given}, nil
-		case err == nil:
-			return s.earlier(ctx, stream, id)
-		case fault.CodeOf(err) == "eventstore.id-reused" && s.req.Key != "":
-			return s.earlierDays(ctx, format, id)
-		case !wrong || try == allocateTries:
-			return allocated{}, fmt.Errorf("allocate a dossier code in %s: %w", stream, err)
-		}
+	// What is refused anyway does not wait for others.
+	if _, _, err := s.decide(1); err != nil {
+		return allocated{}, err
 	}
+	id := uuid.New()
+	if s.req.Key != "" {
+		id = event.IDFor(s.req.scope()+"\x00allocation", 0)
+	}
+	return s.numbers.give(ctx, stream, &wanted{submission: s, id: id, done: make(chan struct{})})
 }
 
-// next gives the number that comes next in a sequence and the expectation that
-// makes it ours alone.
-func (s *submission) next(ctx context.Context, stream string) (uint64, event.Expected, error) {
-	for e, err := range s.submissions.ReadBack(ctx, stream, 1) {
-		if fault.KindOf(err) == fault.NotFound {
-			break
-		}
-		if err != nil {
-			return 0, event.Any, fmt.Errorf("read %s: %w", stream, err)
-		}
-		return e.Revision + 2, event.Exact(e.Revision), nil
-	}
-	return 1, event.None, nil
-}
-
-func (s *submission) encode(ctx context.Context, format string, number uint64) (dossier.NumberAllocated, error) {
-	code, err := dossier.FormatCode(format, s.command.Receiving, s.facts.Now, number)
+// decide makes the events of the dossier that gets a number, and its code.
+func (s *submission) decide(number uint64) (code string, payloads []event.Payload, err error) {
+	code, err = dossier.FormatCode(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now, number)
 	if err != nil {
-		return dossier.NumberAllocated{}, err
+		return "", nil, err
 	}
 	command := s.command
 	command.Code = code
-	payloads, err := dossier.Decide(dossier.State{}, command, s.facts)
+	payloads, err = dossier.Decide(dossier.State{}, command, s.facts)
+	return code, payloads, err
+}
+
+// encode makes what is kept with a number.
+func (s *submission) encode(ctx context.Context, number uint64) (dossier.NumberAllocated, error) {
+	code, payloads, err := s.decide(number)
 	if err != nil {
 		return dossier.NumberAllocated{}, err
 	}
@@ -209,9 +178,14 @@ func (s *submission) encode(ctx context.Context, format string, number uint64) (
 	return dossier.NumberAllocated{Dossier: code, Submission: encoded}, nil
 }
 
-// earlier finds the allocation that the same request made before.
-func (s *submission) earlier(ctx context.Context, stream string, id uuid.UUID) (allocated, error) {
-	for e, err := range s.submissions.ReadBack(ctx, stream, 0) {
+// earlier finds the allocation that the same request made before, at a revision
+// or, where none is given, anywhere in the sequence.
+func (s *submission) earlier(ctx context.Context, stream string, id uuid.UUID, at *uint64) (allocated, error) {
+	events := s.submissions.ReadBack(ctx, stream, 0)
+	if at != nil {
+		events = s.journal.Read(ctx, stream, *at)
+	}
+	for e, err := range events {
 		if err != nil {
 			return allocated{}, fmt.Errorf("read %s: %w", stream, err)
 		}
@@ -231,13 +205,13 @@ func (s *submission) earlier(ctx context.Context, stream string, id uuid.UUID) (
 }
 
 // earlierDays looks through the days before today: a repeat may come after midnight.
-func (s *submission) earlierDays(ctx context.Context, format string, id uuid.UUID) (allocated, error) {
+func (s *submission) earlierDays(ctx context.Context, id uuid.UUID) (allocated, error) {
 	for back := 1; back <= repeatDays; back++ {
-		stream, err := dossier.SequenceStream(format, s.command.Receiving, s.facts.Now.AddDate(0, 0, -back))
+		stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, -back))
 		if err != nil {
 			return allocated{}, err
 		}
-		found, err := s.earlier(ctx, stream, id)
+		found, err := s.earlier(ctx, stream, id, nil)
 		if fault.KindOf(err) == fault.NotFound {
 			continue
 		}

@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/tink-crypto/tink-go/v2/tink"
+	"golang.org/x/sync/singleflight"
 )
 
 // Folder is a Vault in a folder, which one process has open at a time. If the
@@ -21,9 +24,14 @@ type Folder struct {
 	db     *pebble.DB
 	close  func() error
 
-	mu     sync.RWMutex
-	shard  [shards]*shardKey
-	opened map[string]tink.AEAD
+	// using is held shared by whoever reads or makes keys, and alone by whoever
+	// destroys one. New keys of different persons are therefore synced together.
+	using  sync.RWMutex
+	opened *lru.Cache[string, tink.AEAD]
+	making singleflight.Group // by subject
+
+	sharding sync.Mutex // makes shards one after the other
+	shard    [shards]atomic.Pointer[shardKey]
 }
 
 var _ Vault = (*Folder)(nil)
@@ -37,7 +45,11 @@ func OpenFolder(ctx context.Context, dir string, master Master) (*Folder, error)
 	if err != nil {
 		return nil, fmt.Errorf("keys: open %s: %w", dir, err)
 	}
-	v := &Folder{dir: dir, master: master, db: db, opened: map[string]tink.AEAD{}}
+	opened, err := lru.New[string, tink.AEAD](maxOpenKeys)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("keys: %w", err), db.Close())
+	}
+	v := &Folder{dir: dir, master: master, db: db, opened: opened}
 	v.close = sync.OnceValue(db.Close)
 	for i := range shards {
 		if err := v.loadShard(ctx, byte(i)); err != nil {
@@ -73,15 +85,15 @@ func (v *Folder) Erase(ctx context.Context, subject string) error {
 	if err := checkSubject(subject); err != nil {
 		return err
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.using.Lock()
+	defer v.using.Unlock()
 	switch _, err := v.wrapped(subject); {
 	case errors.Is(err, ErrErased):
 		return nil
 	case err != nil && !errors.Is(err, ErrUnknownSubject):
 		return err
 	}
-	delete(v.opened, subject)
+	v.opened.Remove(subject)
 	return v.turnShard(ctx, shardOf(subject), subject)
 }
 
@@ -104,34 +116,40 @@ func (v *Folder) key(ctx context.Context, subject string, make bool) (tink.AEAD,
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
-	v.mu.RLock()
-	key, ok := v.opened[subject]
-	v.mu.RUnlock()
-	if ok {
+	v.using.RLock()
+	defer v.using.RUnlock()
+	if key, ok := v.opened.Get(subject); ok {
 		return key, nil
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if key, ok := v.opened[subject]; ok {
-		return key, nil
+	if !make {
+		return v.open(ctx, subject, false)
 	}
+	// Those who want a new person's key at once get the same one, and whoever
+	// asked first may go away meanwhile.
+	key, err, _ := v.making.Do(subject, func() (any, error) { return v.open(context.WithoutCancel(ctx), subject, true) })
+	if err != nil {
+		return nil, err
+	}
+	return key.(tink.AEAD), nil
+}
+
+// open reads a subject's key, or makes it. The caller holds using.
+func (v *Folder) open(ctx context.Context, subject string, make bool) (tink.AEAD, error) {
 	raw, err := v.wrapped(subject)
 	switch {
 	case errors.Is(err, ErrUnknownSubject) && make:
 		raw, err = v.newKey(ctx, subject)
 	case err == nil:
-		raw, err = v.shard[shardOf(subject)].unwrap(subject, raw)
+		raw, err = v.shard[shardOf(subject)].Load().unwrap(subject, raw)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if key, err = aeadOf(raw); err != nil {
+	key, err := aeadOf(raw)
+	if err != nil {
 		return nil, err
 	}
-	if len(v.opened) >= maxOpenKeys {
-		clear(v.opened) // rare, and cheaper than keeping an order of use
-	}
-	v.opened[subject] = key
+	v.opened.Add(subject, key)
 	return key, nil
 }
 

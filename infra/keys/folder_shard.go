@@ -32,7 +32,7 @@ func (v *Folder) loadShard(ctx context.Context, shard byte) error {
 		return errors.Join(destroy(path), destroy(next))
 	}
 	if key, err := v.readShard(ctx, shard, next); err == nil && key.epoch == epoch {
-		v.shard[shard] = key
+		v.shard[shard].Store(key)
 		return v.replaceShard(shard)
 	}
 	key, err := v.readShard(ctx, shard, path)
@@ -42,13 +42,18 @@ func (v *Folder) loadShard(ctx context.Context, shard byte) error {
 	if key.epoch != epoch {
 		return fault.New(fault.Corrupt, "keys.damaged", "the key file of shard %02x is of epoch %d, its records are of epoch %d", shard, key.epoch, epoch)
 	}
-	v.shard[shard] = key
+	v.shard[shard].Store(key)
 	return destroy(next)
 }
 
 // shardFor gives a shard's key, making it at first use.
 func (v *Folder) shardFor(ctx context.Context, shard byte) (*shardKey, error) {
-	if key := v.shard[shard]; key != nil {
+	if key := v.shard[shard].Load(); key != nil {
+		return key, nil
+	}
+	v.sharding.Lock()
+	defer v.sharding.Unlock()
+	if key := v.shard[shard].Load(); key != nil {
 		return key, nil
 	}
 	key, err := v.writeShard(ctx, shard, v.shardPath(shard), 1)
@@ -58,7 +63,7 @@ func (v *Folder) shardFor(ctx context.Context, shard byte) (*shardKey, error) {
 	if err := v.db.Set(epochKey(shard), binary.BigEndian.AppendUint64(nil, 1), pebble.Sync); err != nil {
 		return nil, fmt.Errorf("keys: store: %w", err)
 	}
-	v.shard[shard] = key
+	v.shard[shard].Store(key)
 	return key, nil
 }
 
@@ -87,7 +92,7 @@ func (v *Folder) turnShard(ctx context.Context, shard byte, victim string) error
 	if err := batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("keys: erase: %w", err)
 	}
-	v.shard[shard] = fresh
+	v.shard[shard].Store(fresh)
 	return v.replaceShard(shard)
 }
 
@@ -103,7 +108,7 @@ func (v *Folder) rewrap(batch *pebble.Batch, shard byte, fresh *shardKey, victim
 		if subject == victim || len(it.Value()) == 0 {
 			continue
 		}
-		raw, err := v.shard[shard].unwrap(subject, it.Value())
+		raw, err := v.shard[shard].Load().unwrap(subject, it.Value())
 		if err != nil {
 			return err
 		}

@@ -246,3 +246,34 @@ func TestManyAtOnceGetTheSameKeyForOnePerson(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestAnErasureAmongManyNewPersonsLeavesNoKeyOfTheErased(t *testing.T) {
+	ctx := context.Background()
+	v := open(t, t.TempDir())
+	const persons = 60
+	name := func(i int) string { return fmt.Sprintf("p-%d", i) }
+	var wg sync.WaitGroup
+	for i := range persons {
+		for range 2 {
+			wg.Go(func() {
+				if _, err := v.Seal(ctx, name(i), []byte("x"), nil); err != nil && !errors.Is(err, keys.ErrErased) {
+					t.Error(err)
+				}
+			})
+		}
+		if i%3 == 0 {
+			wg.Go(func() {
+				if err := v.Erase(ctx, name(i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for i := range persons {
+		_, err := v.Seal(ctx, name(i), []byte("x"), nil)
+		if erased := i%3 == 0; errors.Is(err, keys.ErrErased) != erased || err != nil && !erased {
+			t.Errorf("person %d, erased %t: %v", i, erased, err)
+		}
+	}
+}
