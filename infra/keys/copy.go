@@ -47,13 +47,14 @@ var _ Copier = (*Folder)(nil)
 // Copy implements Copier. Erasures and new persons wait only while the shards'
 // keys are read, not while the persons are handed over.
 func (v *Folder) Copy(ctx context.Context, each func(Wrapped) error) error {
-	v.mu.RLock()
-	shardKeys, records, err := v.frozen()
-	v.mu.RUnlock()
-	if err != nil {
-		return err
+	v.using.RLock()
+	records := v.db.NewSnapshot()
+	shardKeys, err := v.shardKeys(records)
+	v.using.RUnlock()
+	if err == nil {
+		err = handOver(ctx, shardKeys, records, each)
 	}
-	return errors.Join(copyFrozen(ctx, shardKeys, records, each), records.Close())
+	return errors.Join(err, records.Close())
 }
 
 // CopyFolder copies a vault in a folder that nobody has open. It needs no master key.
@@ -75,24 +76,25 @@ func CopyFolder(ctx context.Context, dir string, each func(Wrapped) error) (err 
 	return v.Copy(ctx, each)
 }
 
-// frozen gives the shards' keys in force and the records under them.
-func (v *Folder) frozen() (shardKeys []Wrapped, records *pebble.Snapshot, err error) {
+// shardKeys are the shards' keys in force in a snapshot. No key is destroyed while
+// using is held, and one that is made is in its file before its epoch is told.
+func (v *Folder) shardKeys(records *pebble.Snapshot) (shardKeys []Wrapped, err error) {
 	for i := range shards {
 		shard := byte(i)
-		epoch, exists, err := v.epoch(shard)
+		epoch, exists, err := epochIn(records, shard)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if !exists {
 			continue
 		}
 		key, err := v.keyFile(shard, epoch)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		shardKeys = append(shardKeys, Wrapped{Shard: shard, Epoch: epoch, Key: key})
 	}
-	return shardKeys, v.db.NewSnapshot(), nil
+	return shardKeys, nil
 }
 
 // keyFile reads the wrapped key of a shard's epoch; a turn that was cut off after
@@ -113,7 +115,7 @@ func (v *Folder) keyFile(shard byte, epoch uint64) ([]byte, error) {
 	return nil, fault.New(fault.Corrupt, "keys.damaged", "there is no key file of epoch %d of shard %02x", epoch, shard)
 }
 
-func copyFrozen(ctx context.Context, shardKeys []Wrapped, records *pebble.Snapshot, each func(Wrapped) error) error {
+func handOver(ctx context.Context, shardKeys []Wrapped, records *pebble.Snapshot, each func(Wrapped) error) error {
 	for _, key := range shardKeys {
 		if err := each(key); err != nil {
 			return err

@@ -22,7 +22,7 @@ func (v *Folder) shardPath(shard byte) string {
 
 // loadShard reads a shard's key and finishes or discards a turn that was cut off.
 func (v *Folder) loadShard(ctx context.Context, shard byte) error {
-	epoch, exists, err := v.epoch(shard)
+	epoch, exists, err := epochIn(v.db, shard)
 	if err != nil {
 		return err
 	}
@@ -138,8 +138,8 @@ func (v *Folder) replaceShard(shard byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-func (v *Folder) epoch(shard byte) (epoch uint64, exists bool, err error) {
-	value, closer, err := v.db.Get(epochKey(shard))
+func epochIn(db pebble.Reader, shard byte) (epoch uint64, exists bool, err error) {
+	value, closer, err := db.Get(epochKey(shard))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, false, nil
 	}
