@@ -79,6 +79,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
+	settings       []slog.Attr // of the command, to be told
 }
 
 // Run parses and carries out one command line and returns the exit code.
@@ -106,9 +107,12 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ledger: "+err.Error())
 		return exitUsage
 	}
+	if err := checkSecrets(parsed); err != nil {
+		return exitCode(err, stderr)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr)}
+	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr), settings: settings(parsed)}
 	return exitCode(parsed.Run(w), stderr)
 }
 

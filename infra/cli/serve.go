@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ type serveCommand struct {
 	DemoDossiers int  `default:"3000" placeholder:"N" help:"With --demo: how many dossiers to simulate at the first start."`
 
 	Issuer   string   `placeholder:"URL" help:"Whose tokens are believed (iss)."`
-	Audience string   `default:"dossier-ledger" help:"For whom tokens must be (aud)."`
+	Audience string   `default:"dossier-ledger" placeholder:"NAME" help:"For whom tokens must be (aud)."`
 	KeyFile  []string `placeholder:"FILE" help:"Public keys of the issuer (PEM)."`
 	JWKSFile string   `name:"jwks-file" placeholder:"FILE" help:"Public keys of the issuer (JWKS)."`
 	JWKSURL  string   `name:"jwks-url" placeholder:"URL" help:"Where the issuer publishes its keys (JWKS)."`
@@ -42,6 +43,7 @@ type serveCommand struct {
 
 // Run serves until it is told to stop, then drains.
 func (c *serveCommand) Run(w *world) error {
+	w.log.LogAttrs(w.ctx, slog.LevelInfo, "configuration", slog.String("version", build().Version), slog.Attr{Key: "settings", Value: slog.GroupValue(w.settings...)})
 	rules, err := c.rules()
 	if err != nil {
 		return err
