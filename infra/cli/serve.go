@@ -34,11 +34,13 @@ type serveCommand struct {
 	JWKSFile string   `name:"jwks-file" placeholder:"FILE" help:"Public keys of the issuer (JWKS)."`
 	JWKSURL  string   `name:"jwks-url" placeholder:"URL" help:"Where the issuer publishes its keys (JWKS)."`
 
-	Proxy  []string `placeholder:"ADDR" help:"Proxies whose X-Forwarded-For is believed."`
-	HTTPS  bool     `name:"https" help:"People reach the ledger by https (through a proxy): cookies are for https only."`
-	Rate   float64  `default:"50" placeholder:"N" help:"Requests a second that one caller may make."`
-	Burst  int      `default:"200" placeholder:"N" help:"Requests that one caller may make at once."`
-	BodyMB int      `name:"body-mb" default:"1" placeholder:"N" help:"Largest request body, in MiB."`
+	Proxy      []string      `placeholder:"ADDR" help:"Proxies whose X-Forwarded-For is believed."`
+	HTTPS      bool          `name:"https" help:"People reach the ledger by https (through a proxy): cookies are for https only."`
+	DrainDelay time.Duration `name:"drain-delay" default:"0s" placeholder:"SPAN" help:"After SIGTERM, for how long requests are still taken while /readyz says that the ledger drains: until a load balancer has noticed."`
+
+	Rate   float64 `default:"50" placeholder:"N" help:"Requests a second that one caller may make."`
+	Burst  int     `default:"200" placeholder:"N" help:"Requests that one caller may make at once."`
+	BodyMB int     `name:"body-mb" default:"1" placeholder:"N" help:"Largest request body, in MiB."`
 }
 
 // Run serves until it is told to stop, then drains.
@@ -69,7 +71,7 @@ func (c *serveCommand) Run(w *world) error {
 	defer stopTraces()
 	config := ledger.ServeConfig{
 		Demo: c.Demo, Policies: rules,
-		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20},
+		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20, DrainDelay: c.DrainDelay},
 		Auth: auth.Config{Issuer: c.Issuer, Audience: c.Audience, KeyFiles: c.KeyFile, JWKSFile: c.JWKSFile, JWKSURL: c.JWKSURL},
 	}
 	stopFace, err := c.offerEvents(w, l)

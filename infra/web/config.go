@@ -31,6 +31,10 @@ type Config struct {
 	Burst int
 	// Streams bounds the live timelines that are open at once (1,000).
 	Streams int
+	// DrainDelay is for how long a server that was asked to stop still takes
+	// requests, while /readyz says that it drains, so that a load balancer has
+	// stopped sending any before connections are refused (none).
+	DrainDelay time.Duration
 	// Heartbeat is how often a live timeline shows that it is alive (15 s).
 	Heartbeat time.Duration
 	// Proxies are the addresses of the proxies whose X-Forwarded-For is believed.
@@ -81,6 +85,9 @@ func (c Config) Validate() error {
 	positive("burst", c.Burst > 0)
 	positive("streams", c.Streams > 0)
 	positive("heartbeat", c.Heartbeat > 0)
+	if c.DrainDelay < 0 {
+		errs = append(errs, errors.New("web: drain delay must not be negative"))
+	}
 	return errors.Join(errs...)
 }
 

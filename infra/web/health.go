@@ -40,7 +40,8 @@ func (s *Server) mountHealth() {
 // takes commands and shows status and timelines while read models are behind,
 // halted, or without their database.
 func (s *Server) ready(ctx context.Context) readiness {
-	r := readiness{Ready: s.live.Err() == nil, Draining: s.live.Err() != nil, Parts: []Part{}}
+	leaving := s.leaving.Load()
+	r := readiness{Ready: !leaving, Draining: leaving, Parts: []Part{}}
 	if s.deps.Parts == nil {
 		return r
 	}

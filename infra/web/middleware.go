@@ -23,6 +23,9 @@ import (
 func (s *Server) observe(c *fiber.Ctx) error {
 	began := s.now()
 	s.protect(c)
+	if s.leaving.Load() {
+		c.Context().SetConnectionClose()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.RequestTimeout)
 	defer cancel()
 	ctx, span := begin(ctx, method(c.Method()), c.Path(), c.Get("Traceparent"), c.Get("Tracestate"))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,7 +36,9 @@ type Server struct {
 	metrics  *metrics
 	// errorPage is how pages show a problem; nil is a plain one.
 	errorPage ErrorPage
-	// live ends when the server drains; live timelines end with it.
+	// leaving is set once the server was asked to stop.
+	leaving atomic.Bool
+	// live ends when the server takes no more requests; live timelines end with it.
 	live  context.Context
 	drain context.CancelFunc
 }
@@ -129,16 +132,17 @@ func (s *Server) API() *api.API { return s.api }
 // Now is the server's clock.
 func (s *Server) Now() time.Time { return s.now() }
 
-// Live ends when the server drains. Whatever outlives its request watches it.
+// Live ends when the server takes no more requests. Whatever outlives its request watches it.
 func (s *Server) Live() context.Context { return s.live }
 
 // Info says who asks, under which trace and in which language. It may be kept
 // after the handler has returned.
 func Info(c *fiber.Ctx) request.Info { return request.From(c.UserContext()) }
 
-// Serve answers on a listener until ctx ends, then drains: it takes no new
-// connections, ends live timelines, finishes what is in flight within DrainTime,
-// and returns. It returns nil where it stopped because it was asked to.
+// Serve answers on a listener until ctx ends, then drains: for Config.DrainDelay
+// it answers on while it says that it leaves; then it takes no new connections,
+// ends live timelines, finishes what is in flight within DrainTime, and returns.
+// It returns nil where it stopped because it was asked to.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(listener) }()
@@ -148,12 +152,24 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		return fmt.Errorf("web: %w", err)
 	case <-ctx.Done():
 	}
+	s.Leave()
+	select {
+	case err := <-served:
+		s.drain()
+		return fmt.Errorf("web: %w", err)
+	case <-time.After(s.config.DrainDelay):
+	}
 	err := s.Shutdown()
 	return errors.Join(err, <-served)
 }
 
-// Shutdown drains the server.
+// Leave makes /readyz say that the server drains, and asks each client that is
+// answered to take another connection for its next request.
+func (s *Server) Leave() { s.leaving.Store(true) }
+
+// Shutdown takes no more requests and finishes those in flight.
 func (s *Server) Shutdown() error {
+	s.Leave()
 	s.drain()
 	ctx, cancel := context.WithTimeout(context.Background(), DrainTime)
 	defer cancel()
