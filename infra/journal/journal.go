@@ -68,17 +68,24 @@ func (j *Journal) encodePayload(ctx context.Context, e event.Event) ([]byte, err
 	if data, ok, err := direct(e.Payload); ok {
 		return data, err
 	}
-	sealed, err := normalise(e.Payload, func(at site, p event.Personal) (event.Personal, error) {
-		if p.IsZero() || p.Text == "" {
-			return p, nil
-		}
-		cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(e, at))
-		return event.Personal{Subject: p.Subject, Sealed: cipher}, err
-	})
+	seal := func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, e, at, p) }
+	if data, ok, err := planned(e.Payload, seal); ok {
+		return data, err
+	}
+	sealed, err := normalise(e.Payload, seal)
 	if err != nil {
 		return nil, err
 	}
 	return canonical(sealed)
+}
+
+// sealed gives a personal value of an event as it is stored.
+func (j *Journal) sealed(ctx context.Context, e event.Event, at site, p event.Personal) (event.Personal, error) {
+	if p.IsZero() || p.Text == "" {
+		return p, nil
+	}
+	cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(e, at))
+	return event.Personal{Subject: p.Subject, Sealed: cipher}, err
 }
 
 func encodeMetadata(m event.Metadata) ([]byte, error) {
