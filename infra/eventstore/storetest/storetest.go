@@ -62,7 +62,7 @@ type promise struct {
 }
 
 // patience bounds everything that waits, so that a broken engine fails the test.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 // fixture is one test's own corner of a store.
 type fixture struct {
