@@ -200,3 +200,13 @@ func (v *Folder) put(key, value []byte) error {
 	}
 	return nil
 }
+
+// quiet keeps Pebble's chatter out of the log while a copy is made; its errors
+// come back from calls.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf("keys: store failed: "+format, args...))
+}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 
+	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/tink-crypto/tink-go/v2/tink"
 	"golang.org/x/sync/singleflight"
@@ -22,6 +25,8 @@ type Folder struct {
 	dir    string
 	master Master
 	db     *pebble.DB
+	fs     vfs.FS
+	disk   *room.Disk
 	close  func() error
 
 	// using is held shared by whoever reads or makes keys, and alone by whoever
@@ -38,24 +43,34 @@ var _ Vault = (*Folder)(nil)
 
 // OpenFolder opens or makes the key store in a folder.
 func OpenFolder(ctx context.Context, dir string, master Master) (*Folder, error) {
+	return openFolder(ctx, dir, master, vfs.Default)
+}
+
+// openFolder opens a folder whose records are on a file system; the files of the
+// shards are always on the machine's.
+func openFolder(ctx context.Context, dir string, master Master, fs vfs.FS) (*Folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "shards"), 0o700); err != nil {
-		return nil, fmt.Errorf("keys: make folder: %w", err)
+		return nil, fullOr(dir, fmt.Errorf("keys: make folder: %w", err))
 	}
-	db, err := pebble.Open(filepath.Join(dir, "wrapped"), &pebble.Options{Logger: quiet{}})
+	disk := room.New()
+	// What Pebble has to say comes back from calls.
+	logger := room.Logger{Log: slog.New(slog.DiscardHandler), Store: "key store", Disk: disk}
+	db, err := pebble.Open(filepath.Join(dir, "wrapped"), &pebble.Options{FS: disk.Over(fs), Logger: logger})
 	if err != nil {
-		return nil, fmt.Errorf("keys: open %s: %w", dir, err)
+		return nil, fullOr(dir, fmt.Errorf("keys: open %s: %w", dir, err))
 	}
 	opened, err := lru.New[string, tink.AEAD](maxOpenKeys)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("keys: %w", err), db.Close())
 	}
-	v := &Folder{dir: dir, master: master, db: db, opened: opened}
-	v.close = sync.OnceValue(db.Close)
+	v := &Folder{dir: dir, master: master, db: db, fs: fs, disk: disk, opened: opened}
+	v.close = sync.OnceValue(v.shut)
 	for i := range shards {
 		if err := v.loadShard(ctx, byte(i)); err != nil {
 			return nil, errors.Join(err, db.Close())
 		}
 	}
+	disk.Opened()
 	return v, nil
 }
 
@@ -83,6 +98,9 @@ func (v *Folder) Unseal(ctx context.Context, subject string, sealed, bound []byt
 // Erase implements Vault.
 func (v *Folder) Erase(ctx context.Context, subject string) error {
 	if err := checkSubject(subject); err != nil {
+		return err
+	}
+	if err := v.hasRoom(); err != nil {
 		return err
 	}
 	v.using.Lock()
@@ -116,8 +134,6 @@ func (v *Folder) key(ctx context.Context, subject string, make bool) (tink.AEAD,
 	if err := checkSubject(subject); err != nil {
 		return nil, err
 	}
-	v.using.RLock()
-	defer v.using.RUnlock()
 	if key, ok := v.opened.Get(subject); ok {
 		return key, nil
 	}
@@ -126,15 +142,19 @@ func (v *Folder) key(ctx context.Context, subject string, make bool) (tink.AEAD,
 	}
 	// Those who want a new person's key at once get the same one, and whoever
 	// asked first may go away meanwhile.
-	key, err, _ := v.making.Do(subject, func() (any, error) { return v.open(context.WithoutCancel(ctx), subject, true) })
+	alarm := v.disk.Alarm()
+	made := v.making.DoChan(subject, func() (any, error) { return v.open(context.WithoutCancel(ctx), subject, true) })
+	key, err := v.await(ctx, made, alarm)
 	if err != nil {
 		return nil, err
 	}
 	return key.(tink.AEAD), nil
 }
 
-// open reads a subject's key, or makes it. The caller holds using.
+// open reads a subject's key, or makes it.
 func (v *Folder) open(ctx context.Context, subject string, make bool) (tink.AEAD, error) {
+	v.using.RLock()
+	defer v.using.RUnlock()
 	raw, err := v.wrapped(subject)
 	switch {
 	case errors.Is(err, ErrUnknownSubject) && make:
@@ -154,6 +174,9 @@ func (v *Folder) open(ctx context.Context, subject string, make bool) (tink.AEAD
 }
 
 func (v *Folder) newKey(ctx context.Context, subject string) ([]byte, error) {
+	if err := v.hasRoom(); err != nil {
+		return nil, err
+	}
 	raw, err := randomKey()
 	if err != nil {
 		return nil, err
@@ -194,13 +217,4 @@ func (v *Folder) wrapped(subject string) ([]byte, error) {
 // Records are keyed by shard first, so that a shard is one range: 's' shard subject.
 func recordKey(subject string) []byte {
 	return append([]byte{'s', shardOf(subject)}, subject...)
-}
-
-// quiet keeps Pebble's chatter out of the log; its errors come back from calls.
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("keys: store failed: "+format, args...))
 }

@@ -97,7 +97,7 @@ func (s *Store) submit(
 	if err != nil {
 		return event.Written{}, err
 	}
-	alarm := s.health.alarmed()
+	alarm := s.disk.Alarm()
 	if err := s.unwritable(); err != nil {
 		return event.Written{}, err
 	}
@@ -173,11 +173,11 @@ func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) (event
 
 // unwritable says why the store cannot take appends now, or nil.
 func (s *Store) unwritable() error {
-	if err := s.health.brokenBy(); err != nil {
+	if err := s.disk.Broken(); err != nil {
 		return fault.New(fault.Unavailable, "eventstore.broken",
 			"the event store in %s could not write and takes no appends until it is opened again: %w", s.dir, err)
 	}
-	if s.health.full() {
+	if s.disk.Full() {
 		return fullFault(s.dir)
 	}
 	return nil

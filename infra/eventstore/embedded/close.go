@@ -55,9 +55,9 @@ func (s *Store) awaitWriters(idle <-chan struct{}) error {
 	for healthy := true; healthy; {
 		select {
 		case <-idle:
-			close(s.health.closing)
+			s.disk.Release()
 			return nil
-		case <-s.health.alarmed():
+		case <-s.disk.Alarm():
 			healthy = false
 		}
 	}
@@ -70,7 +70,7 @@ func (s *Store) awaitWriters(idle <-chan struct{}) error {
 	}
 	s.committer.sealed = true
 	s.committer.gate.Unlock()
-	close(s.health.closing)
+	s.disk.Release()
 	<-idle
 	return nil
 }

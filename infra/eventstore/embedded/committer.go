@@ -351,12 +351,12 @@ func (s *Store) apply(g *group) {
 		g.failed = closedFault()
 		return
 	}
-	if s.health.brokenBy() != nil {
+	if s.disk.Broken() != nil {
 		g.failed = s.unwritable()
 		return
 	}
 	if err := s.db.ApplyNoSyncWait(g.batch, pebble.Sync); err != nil {
-		s.health.breakOff(err)
+		s.disk.BreakOff(err)
 		g.failed = s.unwritable()
 	}
 }
@@ -376,10 +376,10 @@ func (s *Store) finishGroup(g *group) {
 	synced := g.failed == nil && !g.batch.Empty()
 	if synced {
 		if err := g.batch.SyncWait(); err != nil {
-			s.health.breakOff(err)
+			s.disk.BreakOff(err)
 		}
 	}
-	if g.failed == nil && s.health.brokenBy() != nil {
+	if g.failed == nil && s.disk.Broken() != nil {
 		g.failed = s.unwritable()
 	}
 	if g.failed == nil {

@@ -42,7 +42,7 @@ func OpenImport(ctx context.Context, opts Options) (*Import, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.health.running.Store(true)
+	s.disk.Opened()
 	s.workers.Add(1)
 	s.loadIDs()
 	return &Import{store: s, begun: s.unfinished}, nil
@@ -197,5 +197,5 @@ func (s *Store) flush() error {
 	if err := s.db.Flush(); err != nil {
 		return s.openFailed(err)
 	}
-	return s.health.brokenBy()
+	return s.disk.Broken()
 }

@@ -12,6 +12,7 @@ import (
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -56,12 +57,12 @@ const (
 // Store is an eventstore.Store in one directory. See the package comment for
 // its guarantees.
 type Store struct {
-	dir    string
-	fs     vfs.FS
-	log    *slog.Logger
-	now    func() time.Time
-	health *health
-	lock   *pebble.Lock
+	dir  string
+	fs   vfs.FS
+	log  *slog.Logger
+	now  func() time.Time
+	disk *room.Disk
+	lock *pebble.Lock
 	// reserve is the free space below which appends are refused; 0 where free
 	// space cannot be told.
 	reserve uint64
@@ -110,7 +111,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if s.unfinished {
 		return nil, errors.Join(unfinishedFault(s.dir), s.Close())
 	}
-	s.health.running.Store(true)
+	s.disk.Opened()
 	s.workers.Add(4)
 	go s.loadIDs()
 	go s.commit()
@@ -134,7 +135,7 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		log:      opts.Logger,
 		now:      opts.Now,
 		bulk:     bulk,
-		health:   newHealth(),
+		disk:     room.New(),
 		requests: make(chan *request, queueSize),
 		groups:   make(chan *group, groupsInFlight),
 		spare:    make(chan *group, groupsInFlight+2),
@@ -163,13 +164,13 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 	if usageErr == nil {
 		memTable = max(memTableBytesMin, min(memTable, usage.TotalBytes/64))
 		s.reserve = min(4*memTable, usage.TotalBytes/8)
-		s.health.low.Store(usage.AvailBytes < s.reserve)
+		s.disk.SetLow(usage.AvailBytes < s.reserve)
 	}
 	synced := uint64(0)
 	if s.mark, synced, err = openWatermark(s.fs, s.dir); err != nil {
 		return nil, errors.Join(s.openFailed(err), lock.Close())
 	}
-	if err := s.openEngine(opts, roomFS{FS: s.fs, health: s.health}, memTable, synced); err != nil {
+	if err := s.openEngine(opts, s.disk.Over(s.fs), memTable, synced); err != nil {
 		return nil, errors.Join(err, s.mark.file.Close(), lock.Close())
 	}
 	return s, nil
@@ -197,7 +198,7 @@ func (s *Store) openEngine(opts Options, fs vfs.FS, memTable, synced uint64) err
 }
 
 func (s *Store) engineOptions(fs vfs.FS, cache int64, memTable uint64) *pebble.Options {
-	logger := engineLogger{log: s.log, health: s.health}
+	logger := room.Logger{Log: s.log, Store: "event store", Disk: s.disk}
 	opts := &pebble.Options{
 		FS:                          fs,
 		Lock:                        s.lock,
@@ -333,7 +334,7 @@ func (s *Store) lockFailed(err error) error {
 
 func (s *Store) openFailed(err error) error {
 	switch {
-	case noRoom(err):
+	case room.NoRoom(err):
 		return fault.New(eventstore.ErrFull.Kind, eventstore.ErrFull.Code,
 			"there is no room to open the event store in %s: %w", s.dir, err)
 	case pebble.IsCorruptionError(err):
@@ -382,7 +383,7 @@ func (s *Store) checkSpace() {
 		return
 	}
 	low := usage.AvailBytes < s.reserve
-	if s.health.low.Swap(low) != low {
+	if s.disk.SetLow(low) != low {
 		s.log.Warn("event store disk", "full", low, "free_bytes", usage.AvailBytes, "reserve_bytes", s.reserve)
 	}
 }

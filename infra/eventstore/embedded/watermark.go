@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 
+	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -54,7 +55,7 @@ func (w *watermark) set(next uint64) error {
 	var raw [watermarkSize]byte
 	binary.BigEndian.PutUint64(raw[:], next)
 	binary.BigEndian.PutUint32(raw[8:], crc32.Checksum(raw[:8], castagnoli))
-	if _, err := w.file.WriteAt(raw[:], 0); noRoom(err) {
+	if _, err := w.file.WriteAt(raw[:], 0); room.NoRoom(err) {
 		return nil // An old mark only says less.
 	} else if err != nil {
 		return fmt.Errorf("write the mark of what is synced: %w", err)
