@@ -50,6 +50,7 @@ type options struct {
 	ClickhouseMem  uint64 `name:"clickhouse-memory" default:"4294967296" placeholder:"BYTES" help:"Most memory that the embedded ClickHouse engine may use."`
 	ClickhouseName string `name:"clickhouse-cluster" placeholder:"NAME" help:"Cluster to create tables on; with a server."`
 	Replicated     bool   `name:"clickhouse-replicated" help:"Use replicated table engines; with a server."`
+	Sharded        bool   `name:"clickhouse-sharded" help:"Spread the rows over the shards of the cluster; with a cluster of replicated tables."`
 }
 
 type commandLine struct {
@@ -163,7 +164,7 @@ func (w *world) config() ledger.Config {
 	return ledger.Config{
 		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log, EventStoreFile: w.opts.Eventstore,
 		ClickHouseDSNFile: w.opts.ClickhouseDSN, ClickHouseLibrary: w.opts.ClickhouseLib,
-		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated,
+		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated, ClickHouseSharded: w.opts.Sharded,
 	}
 }
 

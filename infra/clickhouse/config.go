@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"time"
@@ -43,6 +44,12 @@ type Config struct {
 	// Replicated makes every MergeTree table a replicated one, under the
 	// servers' default replica path.
 	Replicated bool
+	// Sharded spreads the rows over the cluster's shards, all rows of one key on
+	// one shard. The DSN's database then holds each shard's own tables, and
+	// another one, of its name and "_distributed", tables over all shards under
+	// the same names, which are those that are read and written. It needs a
+	// Cluster, and Replicated.
+	Sharded bool
 
 	// Logger gets what is worth knowing; nil means slog.Default.
 	Logger *slog.Logger
@@ -90,6 +97,28 @@ func (c Config) maxConnections() int {
 	return 16
 }
 
+// checkLayout refuses layouts that would give wrong answers.
+func (c Config) checkLayout() error {
+	switch {
+	case !c.Sharded:
+		return nil
+	case c.Embedded():
+		return fault.New(fault.Invalid, CodeDSN, "the embedded ClickHouse engine has no shards: tables are spread on servers only")
+	case c.Cluster == "" || !c.Replicated:
+		return fault.New(fault.Invalid, CodeDSN, "tables are spread over the shards of a cluster of replicated tables: name the cluster, and use replicated engines")
+	}
+	return nil
+}
+
+// shardedSettings make a cluster answer as one server would. A report whose shard
+// is away fails rather than leaves a part out, which is ClickHouse's default.
+var shardedSettings = clickhouse.Settings{
+	// A subquery is answered over all shards, once, and its answer sent to each.
+	"distributed_product_mode": "global",
+	// An insert returns when each shard has its rows, and not before.
+	"distributed_foreground_insert": 1,
+}
+
 // serverOptions are the driver's options for the DSN.
 func (c Config) serverOptions() (*clickhouse.Options, error) {
 	options, err := clickhouse.ParseDSN(c.DSN)
@@ -121,6 +150,15 @@ func (c Config) serverOptions() (*clickhouse.Options, error) {
 			return nil, fault.New(fault.Invalid, CodeDSN, "ClickHouse's certificate authority: %w", err)
 		}
 		options.TLS.RootCAs = pool
+	}
+	if c.Sharded {
+		if options.Auth.Database == "" || options.Auth.Database == "default" {
+			return nil, fault.New(fault.Invalid, CodeDSN, "the DSN names no database of its own, which tables that are spread over shards need")
+		}
+		if options.Settings == nil {
+			options.Settings = clickhouse.Settings{}
+		}
+		maps.Copy(options.Settings, shardedSettings)
 	}
 	if options.TLS != nil {
 		options.TLS.MinVersion = tls.VersionTLS12

@@ -28,7 +28,10 @@ type DB struct {
 	driver.Conn
 	config  Config
 	options *clickhouse.Options
-	engine  *chdb.Engine // nil with a server
+	// own are the options for a shard's own tables: of the same server, and of
+	// another database where tables are spread.
+	own    *clickhouse.Options
+	engine *chdb.Engine // nil with a server
 
 	columns sync.Map // insert statement → []clickhouse.ColumnNameAndType
 }
@@ -37,6 +40,9 @@ type DB struct {
 // It starts the embedded engine where no DSN is given; a process can have that
 // open once. Faults: CodeDSN, CodeUnavailable, and those of chdb.Open.
 func Open(ctx context.Context, config Config) (*DB, error) {
+	if err := config.checkLayout(); err != nil {
+		return nil, err
+	}
 	db := &DB{config: config}
 	var err error
 	if config.Embedded() {
@@ -46,6 +52,15 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	db.own = db.options
+	if config.Sharded {
+		over := *db.options
+		over.Auth.Database += "_distributed"
+		db.options = &over
+		if err := db.makeShards(ctx); err != nil {
+			return nil, err
+		}
 	}
 	conn, err := clickhouse.Open(db.options)
 	if err != nil {
@@ -132,7 +147,11 @@ func (db *DB) Embedded() bool { return db.engine != nil }
 
 // Layout is how tables are made here.
 func (db *DB) Layout() Layout {
-	return Layout{Cluster: db.config.Cluster, Replicated: db.config.Replicated}
+	layout := Layout{Cluster: db.config.Cluster, Replicated: db.config.Replicated}
+	if db.config.Sharded {
+		layout.Local, layout.Over = db.own.Auth.Database, db.options.Auth.Database
+	}
+	return layout
 }
 
 // Exec implements driver.Conn.

@@ -11,7 +11,13 @@ import (
 type Layout struct {
 	Cluster    string // name for ON CLUSTER; empty on a single server
 	Replicated bool   // MergeTree engines become their replicated kinds
+	// Local is the database of each shard's own tables; empty where there are no
+	// shards. Over is then the one of the tables over all shards.
+	Local, Over string
 }
+
+// Sharded reports whether rows are spread over shards.
+func (l Layout) Sharded() bool { return l.Local != "" }
 
 // Engine words a table engine: Engine("ReplacingMergeTree", "version") is
 // "ReplacingMergeTree(version)", or "ReplicatedReplacingMergeTree(version)".

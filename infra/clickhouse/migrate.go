@@ -38,7 +38,7 @@ func (db *DB) Migrate(ctx context.Context) (version int64, err error) {
 }
 
 func (db *DB) migrate(ctx context.Context, files fs.FS) (version int64, err error) {
-	pool := clickhouse.OpenDB(db.options)
+	pool := clickhouse.OpenDB(db.own)
 	defer func() { err = errors.Join(err, pool.Close()) }()
 
 	layout := db.Layout()
@@ -65,8 +65,10 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) (version int64, err erro
 		}
 		return 0, fault.New(fault.Corrupt, CodeMigration, "the tables in ClickHouse could not be brought up to date: %w", err)
 	}
-	version, err = provider.GetDBVersion(ctx)
-	return version, Classify(ctx, err)
+	if version, err = provider.GetDBVersion(ctx); err != nil {
+		return version, Classify(ctx, err)
+	}
+	return version, db.spread(ctx)
 }
 
 // versions is the SQL for the table of applied migrations: goose's own knows
@@ -74,8 +76,12 @@ func (db *DB) migrate(ctx context.Context, files fs.FS) (version int64, err erro
 type versions struct{ layout Layout }
 
 func (v versions) CreateTable(table string) string {
+	engine := v.layout.Engine("MergeTree")
+	if v.layout.Sharded() {
+		engine = v.layout.Engine("MergeTree", everywhere...)
+	}
 	return fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s %s (version_id Int64, is_applied UInt8, tstamp DateTime64(6, 'UTC') DEFAULT now64(6)) ENGINE = %s ORDER BY version_id",
-		table, v.layout.OnCluster(), v.layout.Engine("MergeTree"))
+		table, v.layout.OnCluster(), engine)
 }
 
 func (versions) InsertVersion(table string) string {

@@ -6,9 +6,12 @@ import (
 )
 
 // Exchange swaps two tables of the current database in one step: readers see
-// the one or the other, never neither. Swapping again goes back.
+// the one or the other, never neither. Swapping again goes back. On a cluster each
+// server swaps in one step of its own; where rows are spread, a reader may for a
+// moment find some dossiers in the one and some in the other.
 func (db *DB) Exchange(ctx context.Context, a, b string) error {
-	if err := db.Exec(ctx, fmt.Sprintf("EXCHANGE TABLES %s AND %s %s", Quote(a), Quote(b), db.Layout().OnCluster())); err != nil {
+	l := db.Layout()
+	if err := db.Exec(ctx, fmt.Sprintf("EXCHANGE TABLES %s AND %s %s", l.own(a), l.own(b), l.OnCluster())); err != nil {
 		return fmt.Errorf("exchanging tables %s and %s: %w", a, b, err)
 	}
 	return nil
@@ -17,11 +20,22 @@ func (db *DB) Exchange(ctx context.Context, a, b string) error {
 // CreateLike makes an empty table with the columns, the engine and the order of
 // another, in the place of a table of that name that may be left over.
 func (db *DB) CreateLike(ctx context.Context, table, like string) error {
+	l := db.Layout()
+	key, known := shardKeys[like]
+	if l.Sharded() && !known {
+		return fmt.Errorf("making table %s like %s: nothing says how the rows of that are spread over shards", table, like)
+	}
 	if err := db.Drop(ctx, table); err != nil {
 		return err
 	}
-	if err := db.Exec(ctx, fmt.Sprintf("CREATE TABLE %s %s AS %s", Quote(table), db.Layout().OnCluster(), Quote(like))); err != nil {
+	if err := db.Exec(ctx, fmt.Sprintf("CREATE TABLE %s %s AS %s", l.own(table), l.OnCluster(), l.own(like))); err != nil {
 		return fmt.Errorf("making table %s like %s: %w", table, like, err)
+	}
+	if !l.Sharded() {
+		return nil
+	}
+	if err := db.Exec(ctx, l.over(table, key)); err != nil {
+		return fmt.Errorf("making table %s over all shards: %w", table, err)
 	}
 	return nil
 }
@@ -30,7 +44,8 @@ func (db *DB) CreateLike(ctx context.Context, table, like string) error {
 // of rows with the same key keeps what its engine keeps. It rewrites the whole
 // table, unless it is in one piece already.
 func (db *DB) Merge(ctx context.Context, table string) error {
-	if err := db.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s %s FINAL SETTINGS optimize_skip_merged_partitions = 1", Quote(table), db.Layout().OnCluster())); err != nil {
+	l := db.Layout()
+	if err := db.Exec(ctx, fmt.Sprintf("OPTIMIZE TABLE %s %s FINAL SETTINGS optimize_skip_merged_partitions = 1", l.own(table), l.OnCluster())); err != nil {
 		return fmt.Errorf("merging table %s: %w", table, err)
 	}
 	return nil
@@ -38,8 +53,15 @@ func (db *DB) Merge(ctx context.Context, table string) error {
 
 // Drop removes a table and its rows, now. A table that is not there is no error.
 func (db *DB) Drop(ctx context.Context, table string) error {
-	if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %s %s SYNC", Quote(table), db.Layout().OnCluster())); err != nil {
-		return fmt.Errorf("dropping table %s: %w", table, err)
+	l := db.Layout()
+	names := []string{l.own(table)}
+	if l.Sharded() {
+		names = append(names, Quote(l.Over)+"."+Quote(table))
+	}
+	for _, name := range names {
+		if err := db.Exec(ctx, fmt.Sprintf("DROP TABLE IF EXISTS %s %s SYNC", name, l.OnCluster())); err != nil {
+			return fmt.Errorf("dropping table %s: %w", table, err)
+		}
 	}
 	return nil
 }

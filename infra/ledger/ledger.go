@@ -51,6 +51,7 @@ type Config struct {
 	ClickHouseMemory     uint64
 	ClickHouseCluster    string
 	ClickHouseReplicated bool
+	ClickHouseSharded    bool
 
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.

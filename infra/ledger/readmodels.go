@@ -30,7 +30,7 @@ func (l *Ledger) OpenReadModels(ctx context.Context, metrics prometheus.Register
 	config := clickhouse.Config{
 		Dir: filepath.Join(l.Config.Data, "clickhouse"), Library: l.Config.ClickHouseLibrary,
 		MaxMemory: int64(l.Config.ClickHouseMemory), Cluster: l.Config.ClickHouseCluster,
-		Replicated: l.Config.ClickHouseReplicated, Logger: l.Log,
+		Replicated: l.Config.ClickHouseReplicated, Sharded: l.Config.ClickHouseSharded, Logger: l.Log,
 	}
 	if l.Config.ClickHouseDSNFile != "" {
 		dsn, err := readSecret(l.Config.ClickHouseDSNFile)
