@@ -157,6 +157,11 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, er
 		}
 		p.state = dossier.Evolve(p.state, e)
 	}
+	if req.May != nil {
+		if err := req.May(p.state); err != nil {
+			return past{}, err
+		}
+	}
 	if !p.state.Exists() {
 		return past{}, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
 	}

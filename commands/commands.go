@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dossierledger/domain/agency"
+	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
@@ -56,6 +57,10 @@ type Request struct {
 	OccurredAt time.Time
 	// IfRevision is the revision that the caller saw, where the caller insists on it.
 	IfRevision *uint64
+	// May, where not nil, says whether the caller may act on a dossier as it
+	// stands. It is asked before anything else is told of the dossier, and again
+	// where the dossier has changed meanwhile.
+	May func(dossier.State) error
 	// Correlation, Causation and Trace go into the events' metadata.
 	Correlation, Causation, Trace string
 }

@@ -94,32 +94,47 @@ func (a *API) mountAction(command dossier.Command) {
 		OperationID: name, Method: http.MethodPost, Path: path, Tags: []string{"Actions"}, Summary: words,
 		Description: "Allowed to: " + parts(name) + ". Where what is asked for is already so, nothing happens and the answer has no events.",
 	}, policy.Act, func(ctx context.Context, in *actInput) (*Done, error) {
+		if actor(ctx).ID == "" {
+			return nil, policy.ErrUnauthenticated
+		}
 		code := in.Code.Text
-		if _, err := a.dossierFor(ctx, policy.Act, code); err != nil {
-			return nil, err
+		command, req, wrong := in.order(ctx, code, name, shape)
+		if wrong != nil || dossier.ValidateCode(code) != nil {
+			// Nothing will be done, but who may not act on this dossier is told only that.
+			if _, err := a.dossierFor(ctx, policy.Act, code); err != nil {
+				return nil, err
+			}
+			if wrong != nil {
+				return nil, wrong
+			}
 		}
-		value, canonical, err := in.Content.into(shape)
-		if err != nil {
-			return nil, err
-		}
-		req, err := in.request(ctx, http.MethodPost, Prefix+"/dossiers/"+url.PathEscape(code)+"/"+name, canonical)
-		if err != nil {
-			return nil, err
-		}
-		var stale bool
-		if req.IfRevision, stale, err = ifMatch(in.IfMatch); err != nil {
-			return nil, err
-		}
-		if stale {
-			return nil, fault.New(fault.Conflict, commands.ErrStale.Code, "If-Match needs a strong tag; a weak one never matches")
-		}
-		answer, err := a.Commands.Act(ctx, req, code, value.(dossier.Command))
+		req.May = func(s dossier.State) error { return may(ctx, policy.Act, policy.Resource{Dossier: &s}) }
+		answer, err := a.Commands.Act(ctx, req, code, command)
 		if err != nil {
 			return nil, err
 		}
 		return done(answer, http.StatusOK), nil
 	})
 	a.bodyOf(path, command)
+}
+
+// order reads what is to be done, and on which conditions.
+func (in *actInput) order(ctx context.Context, code, name string, shape reflect.Type) (command dossier.Command, req commands.Request, err error) {
+	value, canonical, err := in.Content.into(shape)
+	if err != nil {
+		return nil, req, err
+	}
+	if req, err = in.request(ctx, http.MethodPost, Prefix+"/dossiers/"+url.PathEscape(code)+"/"+name, canonical); err != nil {
+		return nil, req, err
+	}
+	var weak bool
+	if req.IfRevision, weak, err = ifMatch(in.IfMatch); err != nil {
+		return nil, req, err
+	}
+	if weak {
+		return nil, req, fault.New(fault.Conflict, commands.ErrStale.Code, "If-Match needs a strong tag; a weak one never matches")
+	}
+	return value.(dossier.Command), req, nil
 }
 
 func done(answer commands.Answer, status int) *Done {
