@@ -16,6 +16,7 @@ import (
 	"dossierledger/domain/legacy"
 	"dossierledger/domain/procedure"
 	"dossierledger/domain/worktime"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Journal is what questions about one dossier need of the ledger.
@@ -53,6 +54,8 @@ type Registers interface {
 	Procedures
 	Agencies
 	Calendars
+	// Position is that of the last event that they were folded from.
+	Position() (position uint64, ok bool)
 }
 
 // Dossiers answers questions about single dossiers from their event streams, so
@@ -63,14 +66,25 @@ type Dossiers struct {
 	journal   Journal
 	registers Registers
 	now       func() time.Time
+	// cases are dossiers that were read lately. One is a prefix of its stream for
+	// ever, so it can be old but never wrong: what came after it is read each time.
+	cases *lru.Cache[string, Case]
+	texts *lru.Cache[partKey, partText]
 }
+
+// casesKept bounds the dossiers that are remembered, a few kilobytes each.
+const casesKept = 4096
 
 // NewDossiers wires the questions. now is the clock; nothing may be nil.
 func NewDossiers(journal Journal, registers Registers, now func() time.Time) (*Dossiers, error) {
 	if journal == nil || registers == nil || now == nil {
 		return nil, errors.New("queries: dossiers need a journal, registers and a clock")
 	}
-	return &Dossiers{journal: journal, registers: registers, now: now}, nil
+	cases, err := lru.New[string, Case](casesKept)
+	if err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	return &Dossiers{journal: journal, registers: registers, now: now, cases: cases, texts: newTexts()}, nil
 }
 
 // View says what the reader of an answer may see. The zero View is the public's:
@@ -85,18 +99,24 @@ type View struct {
 	Internal bool
 }
 
-// Case is a dossier as it was read: its events, and the state they fold to.
+// Case is a dossier as it was read: what its events fold to. The events
+// themselves are read where an answer needs them, and only those.
 type Case struct {
-	Code   string
-	Events []event.Event
-	State  dossier.State
+	Code  string
+	State dossier.State
 	// Source names the log that a history was taken over from; empty for the
 	// ledger's own dossiers.
 	Source string
+	// Events is how many there are.
+	Events int
+
+	last     event.Event
+	before   time.Time // when the event before the last happened
+	subjects []string
 }
 
 // Last is the newest event.
-func (c Case) Last() event.Event { return c.Events[len(c.Events)-1] }
+func (c Case) Last() event.Event { return c.last }
 
 // Load reads a dossier. One that does not exist is dossier.ErrNotFound.
 func (d *Dossiers) Load(ctx context.Context, code string) (Case, error) {
@@ -104,8 +124,14 @@ func (d *Dossiers) Load(ctx context.Context, code string) (Case, error) {
 	if code == "" || len(code) > maxHistoryCode || !utf8.ValidString(code) {
 		return Case{}, fault.New(fault.Invalid, dossier.ErrBadCode.Code, "a dossier code is 1 to %d bytes of text", maxHistoryCode)
 	}
-	c := Case{Code: code}
-	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), 0) {
+	c, known := d.cases.Get(code)
+	from := uint64(0)
+	if known {
+		from = c.last.Revision + 1
+	}
+	c.Code = code
+	read := 0
+	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
 			if fault.KindOf(err) == fault.NotFound {
 				return Case{}, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
@@ -113,9 +139,13 @@ func (d *Dossiers) Load(ctx context.Context, code string) (Case, error) {
 			return Case{}, fmt.Errorf("dossier %s: read: %w", code, err)
 		}
 		c.add(e)
+		read++
 	}
-	if len(c.Events) == 0 {
+	if c.Events == 0 {
 		return Case{}, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
+	}
+	if read > 0 {
+		d.cases.Add(code, c)
 	}
 	return c, nil
 }
@@ -132,60 +162,109 @@ func (c *Case) add(e event.Event) {
 	default:
 		c.State = dossier.Evolve(c.State, e)
 	}
-	c.Events = append(c.Events, e)
+	if c.Events > 0 {
+		c.before = c.last.Metadata.OccurredAt
+	}
+	c.last = e
+	c.Events++
+	c.subjects = subjectsOf(e.Payload, slices.Clip(c.subjects))
 }
 
 // With is the case after one more event; c stays as it was.
 func (c Case) With(e event.Event) Case {
-	c.Events = slices.Clip(c.Events)
 	c.add(e)
 	return c
 }
 
-// seen is the case as a view shows it: without the words of internal notes for
-// those who are not to read them.
-func (c Case) seen(view View) Case {
-	if view.Internal {
-		return c
+// caseOf folds events of a dossier, from its first.
+func caseOf(code string, events []event.Event) Case {
+	c := Case{Code: code}
+	for _, e := range events {
+		c.add(e)
 	}
-	part := Case{Code: c.Code, Source: c.Source}
-	for _, e := range c.Events {
-		if note, ok := e.Payload.(dossier.NoteAdded); ok && note.Visibility != dossier.ForApplicant {
-			e.Payload = dossier.NoteAdded{Visibility: note.Visibility}
-		}
-		part.add(e)
-	}
-	return part
+	return c
 }
 
-// UpTo is the case with only its first n events.
-func (c Case) UpTo(n int) Case {
-	part := Case{Code: c.Code, Source: c.Source}
-	for _, e := range c.Events[:n] {
-		part.add(e)
+// events reads the events of a case from a revision on, at most limit.
+func (d *Dossiers) events(ctx context.Context, c Case, from uint64, limit int) ([]event.Event, error) {
+	if from > c.last.Revision || limit <= 0 {
+		return nil, nil
 	}
-	return part
-}
-
-// Reveal opens every personal value of a case.
-func (d *Dossiers) Reveal(ctx context.Context, c Case) (Case, error) {
-	open := Case{Code: c.Code, Source: c.Source}
-	for _, e := range c.Events {
-		clear, err := d.journal.Reveal(ctx, e)
+	events := make([]event.Event, 0, min(uint64(limit), c.last.Revision-from+1, 1<<16))
+	for e, err := range d.journal.Read(ctx, dossier.StreamOf(c.Code), from) {
 		if err != nil {
-			return Case{}, fmt.Errorf("dossier %s: %w", c.Code, err)
+			return nil, fmt.Errorf("dossier %s: read: %w", c.Code, err)
 		}
-		open.add(clear)
+		if e.Revision > c.last.Revision || len(events) == limit {
+			break // what came since the case was read is not part of it
+		}
+		events = append(events, e)
 	}
-	return open, nil
+	return events, nil
+}
+
+// all reads every event of a case.
+func (d *Dossiers) all(ctx context.Context, c Case) ([]event.Event, error) {
+	return d.events(ctx, c, 0, c.Events)
+}
+
+// Since parts a case at a position: what was known there, and the events since.
+func (d *Dossiers) Since(ctx context.Context, c Case, position uint64) (known Case, rest []event.Event, err error) {
+	if c.last.Position <= position {
+		return c, nil, nil
+	}
+	events, err := d.all(ctx, c)
+	if err != nil {
+		return Case{}, nil, err
+	}
+	n := 0
+	for n < len(events) && events[n].Position <= position {
+		n++
+	}
+	return caseOf(c.Code, events[:n]), events[n:], nil
+}
+
+// seen gives an event as a view shows it: without the words of internal notes
+// for those who are not to read them.
+func (v View) seen(e event.Event) event.Event {
+	if note, ok := e.Payload.(dossier.NoteAdded); ok && !v.Internal && note.Visibility != dossier.ForApplicant {
+		e.Payload = dossier.NoteAdded{Visibility: note.Visibility}
+	}
+	return e
+}
+
+// state gives a state as a view shows it.
+func (v View) state(s dossier.State) dossier.State {
+	if v.Internal {
+		return s
+	}
+	s.Notes = slices.Clone(s.Notes)
+	for i, note := range s.Notes {
+		if note.Visibility != dossier.ForApplicant {
+			s.Notes[i].Text = event.Personal{}
+		}
+	}
+	return s
+}
+
+// revealed gives events as a view shows them, with their personal values open
+// where the view is for that.
+func (d *Dossiers) revealed(ctx context.Context, code string, events []event.Event, view View) ([]event.Event, error) {
+	shown := make([]event.Event, len(events))
+	for i, e := range events {
+		shown[i] = view.seen(e)
+		if !view.Personal {
+			continue
+		}
+		clear, err := d.journal.Reveal(ctx, shown[i])
+		if err != nil {
+			return nil, fmt.Errorf("dossier %s: %w", code, err)
+		}
+		shown[i] = clear
+	}
+	return shown, nil
 }
 
 // Subjects lists the pseudonyms of the persons whose values a case holds, in
 // the order in which they appear.
-func (c Case) Subjects() []string {
-	var found []string
-	for _, e := range c.Events {
-		found = subjectsOf(e.Payload, found)
-	}
-	return found
-}
+func (c Case) Subjects() []string { return slices.Clone(c.subjects) }

@@ -36,13 +36,18 @@ func (d *Dossiers) DetailOf(ctx context.Context, c Case, actor event.Actor, view
 	if answer.Allowed, err = d.AllowedOf(c, actor); err != nil {
 		return DossierDetail{}, err
 	}
-	shown := c.seen(view)
+	shown := view.state(c.State)
 	if view.Personal {
-		if shown, err = d.Reveal(ctx, shown); err != nil {
+		events, err := d.all(ctx, c)
+		if err != nil {
 			return DossierDetail{}, err
 		}
+		if events, err = d.revealed(ctx, c.Code, events, view); err != nil {
+			return DossierDetail{}, err
+		}
+		shown = caseOf(c.Code, events).State
 	}
-	answer.State = present(shown.State)
+	answer.State = present(shown)
 	return answer, nil
 }
 
@@ -99,21 +104,15 @@ type EventView struct {
 // EventsOf gives the events of a case from a revision on, at most limit. With
 // view.Personal their personal values are opened.
 func (d *Dossiers) EventsOf(ctx context.Context, c Case, from uint64, limit int, view View) ([]EventView, error) {
+	events, err := d.events(ctx, c, from, limit)
+	if err != nil {
+		return nil, err
+	}
+	if events, err = d.revealed(ctx, c.Code, events, view); err != nil {
+		return nil, err
+	}
 	answer := []EventView{}
-	for _, e := range c.seen(view).Events {
-		if e.Revision < from {
-			continue
-		}
-		if len(answer) == limit {
-			break
-		}
-		if view.Personal {
-			clear, err := d.journal.Reveal(ctx, e)
-			if err != nil {
-				return nil, err
-			}
-			e = clear
-		}
+	for _, e := range events {
 		answer = append(answer, EventView{
 			ID: e.ID.String(), Type: e.Payload.EventType(), Stream: e.Stream, Revision: e.Revision, Position: e.Position,
 			OccurredAt: Instant{e.Metadata.OccurredAt.UTC()}, RecordedAt: Instant{e.RecordedAt.UTC()}, Actor: e.Metadata.Actor,

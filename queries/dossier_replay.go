@@ -2,9 +2,9 @@ package queries
 
 import (
 	"context"
-	"sort"
 	"time"
 
+	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 )
 
@@ -70,43 +70,38 @@ func (d *Dossiers) Replay(ctx context.Context, code string, moment Moment, view 
 // ReplayOf answers it for a case that was read. With view.Personal the personal
 // values of the events that count are opened, and only those.
 func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view View) (Replay, error) {
-	n, basis, err := moment.cut(c)
+	events, n, basis, err := d.cut(ctx, c, moment)
 	if err != nil {
 		return Replay{}, err
 	}
-	last := c.Last().Revision
-	part := c.seen(view).UpTo(n)
-	if view.Personal {
-		if part, err = d.Reveal(ctx, part); err != nil {
-			return Replay{}, err
-		}
+	counts, err := d.revealed(ctx, c.Code, events[:n], view)
+	if err != nil {
+		return Replay{}, err
 	}
-	before := part.UpTo(n - 1)
+	part, before := caseOf(c.Code, counts), caseOf(c.Code, counts[:n-1])
 	at := moment.At
 	if at.IsZero() {
 		at = part.Last().Metadata.OccurredAt
 	}
-	answer := Replay{Code: c.Code, Basis: basis, Revision: part.Last().Revision, Last: last, Changes: []Change{}}
+	answer := Replay{Code: c.Code, Basis: basis, Revision: part.Last().Revision, Last: c.last.Revision, Changes: []Change{}}
 	if !moment.At.IsZero() {
 		answer.At = &Instant{at.UTC()}
 	}
 	if n > 1 {
-		answer.Previous = &before.Events[n-2].Revision
+		answer.Previous = &counts[n-2].Revision
 	}
-	if n < len(c.Events) {
-		answer.Next = &c.Events[n].Revision
+	if n < len(events) {
+		answer.Next = &events[n].Revision
 	}
 	if answer.Status, err = d.StatusOf(part, at); err != nil {
 		return Replay{}, err
 	}
-	entries, err := d.Entries(part, view)
-	if err != nil {
+	if answer.Event, err = d.LastEntry(part, view); err != nil {
 		return Replay{}, err
 	}
-	answer.Event = entries[n-1]
 	if c.Source != "" {
-		answer.History = entries
-		return answer, nil
+		answer.History, err = d.entries(part, counts, time.Time{}, view)
+		return answer, err
 	}
 	answer.State = present(part.State)
 	var earlier any = map[string]any{}
@@ -117,32 +112,41 @@ func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view Vie
 	return answer, nil
 }
 
-// Check refuses a moment at which nothing of the case was known.
-func (m Moment) Check(c Case) error {
-	_, _, err := m.cut(c)
+// CheckMoment refuses a moment at which nothing of a case was known.
+func (d *Dossiers) CheckMoment(ctx context.Context, c Case, m Moment) error {
+	_, _, _, err := d.cut(ctx, c, m)
 	return err
 }
 
-// cut gives how many events count, at least one.
-func (m Moment) cut(c Case) (n int, basis string, err error) {
+// cut gives the events of a case and how many of them count, at least one.
+func (d *Dossiers) cut(ctx context.Context, c Case, m Moment) (events []event.Event, n int, basis string, err error) {
 	switch {
 	case m.Revision != nil && !m.At.IsZero():
-		return 0, "", fault.New(fault.Invalid, CodeReplayBoth, "ask for a revision or for a time, not for both")
+		return nil, 0, "", fault.New(fault.Invalid, CodeReplayBoth, "ask for a revision or for a time, not for both")
+	case m.Revision != nil && *m.Revision > c.last.Revision:
+		return nil, 0, "", fault.New(fault.NotFound, CodeReplayRevision, "dossier %s has revisions 0 to %d, not %d", c.Code, c.last.Revision, *m.Revision)
+	}
+	if events, err = d.all(ctx, c); err != nil {
+		return nil, 0, "", err
+	}
+	n, basis, err = m.count(c.Code, events)
+	return events, n, basis, err
+}
+
+// count gives how many of a dossier's events count.
+func (m Moment) count(code string, events []event.Event) (n int, basis string, err error) {
+	switch {
 	case m.Revision != nil:
-		n = sort.Search(len(c.Events), func(i int) bool { return c.Events[i].Revision >= *m.Revision })
-		if n == len(c.Events) || c.Events[n].Revision != *m.Revision {
-			return 0, "", fault.New(fault.NotFound, CodeReplayRevision, "dossier %s has revisions 0 to %d, not %d", c.Code, c.Last().Revision, *m.Revision)
-		}
-		return n + 1, BasisRevision, nil
+		return int(*m.Revision) + 1, BasisRevision, nil
 	case m.At.IsZero():
-		return len(c.Events), BasisRevision, nil
+		return len(events), BasisRevision, nil
 	}
 	// Neither time falls along a stream: events are recorded in order, and an
 	// action that is dated before the last event is refused. A history taken over
 	// was put into the order of its times.
 	basis = BasisRecorded
-	for n < len(c.Events) {
-		e := c.Events[n]
+	for n < len(events) {
+		e := events[n]
 		known := e.RecordedAt
 		if m.Occurred {
 			basis, known = BasisOccurred, e.Metadata.OccurredAt
@@ -156,7 +160,7 @@ func (m Moment) cut(c Case) (n int, basis string, err error) {
 		basis = BasisOccurred
 	}
 	if n == 0 {
-		return 0, "", fault.New(fault.NotFound, CodeReplayBefore, "nothing of dossier %s was known at %s", c.Code, Instant{m.At})
+		return 0, "", fault.New(fault.NotFound, CodeReplayBefore, "nothing of dossier %s was known at %s", code, Instant{m.At})
 	}
 	return n, basis, nil
 }

@@ -105,7 +105,7 @@ func (d *Dossiers) StatusOf(c Case, at time.Time) (Status, error) {
 	last := c.Last()
 	answer := Status{
 		Code: c.Code, Source: c.Source, AsOf: Instant{at.UTC()}, UpdatedAt: Instant{last.Metadata.OccurredAt.UTC()},
-		Events: len(c.Events), Revision: last.Revision, Position: last.Position,
+		Events: c.Events, Revision: last.Revision, Position: last.Position,
 	}
 	s := c.State
 	if !s.Exists() {

@@ -2,7 +2,7 @@ package queries
 
 import (
 	"context"
-	"sort"
+	"time"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
@@ -62,21 +62,34 @@ func (d *Dossiers) Timeline(ctx context.Context, code string, view View) (Timeli
 	if err != nil {
 		return Timeline{}, err
 	}
-	return d.TimelineOf(c, view)
+	return d.TimelineOf(ctx, c, view)
 }
 
 // TimelineOf answers it for a case that was read.
-func (d *Dossiers) TimelineOf(c Case, view View) (Timeline, error) {
+func (d *Dossiers) TimelineOf(ctx context.Context, c Case, view View) (Timeline, error) {
+	return d.TimelinePart(ctx, c, view, 0, c.Events)
+}
+
+// TimelinePart answers it with the entries from a revision on, at most limit. It
+// reads no other events.
+func (d *Dossiers) TimelinePart(ctx context.Context, c Case, view View, from uint64, limit int) (Timeline, error) {
+	entries, next, err := d.entriesFrom(ctx, c, view, from, limit)
+	if err != nil {
+		return Timeline{}, err
+	}
+	answer, err := d.standing(c)
+	answer.Entries, answer.Next = entries, next
+	return answer, err
+}
+
+// standing is a timeline without entries: what changes with time alone.
+func (d *Dossiers) standing(c Case) (Timeline, error) {
 	now := d.now()
 	status, err := d.StatusOf(c, now)
 	if err != nil {
 		return Timeline{}, err
 	}
-	entries, err := d.Entries(c, view)
-	if err != nil {
-		return Timeline{}, err
-	}
-	answer := Timeline{Status: status, Entries: entries}
+	answer := Timeline{Status: status}
 	if !c.State.Exists() {
 		return answer, nil
 	}
@@ -100,31 +113,43 @@ func (d *Dossiers) TimelineOf(c Case, view View) (Timeline, error) {
 	return answer, nil
 }
 
-// Part keeps the entries from a revision on, at most limit.
-func (t Timeline) Part(from uint64, limit int) Timeline {
-	first := sort.Search(len(t.Entries), func(i int) bool { return t.Entries[i].Revision >= from })
-	rest := t.Entries[first:]
-	t.Entries, t.Next = rest[:min(limit, len(rest))], nil
-	if len(rest) > limit {
-		t.Next = &rest[limit].Revision
+// entriesFrom reads events of a case and puts them into words, in the order of
+// the stream; next is the revision from which they go on.
+func (d *Dossiers) entriesFrom(ctx context.Context, c Case, view View, from uint64, limit int) (entries []Entry, next *uint64, err error) {
+	first := from
+	if first > 0 {
+		first-- // how long the first one took is counted from the one before it
 	}
-	return t
+	events, err := d.events(ctx, c, first, limit+int(from-first))
+	if err != nil {
+		return nil, nil, err
+	}
+	var before time.Time
+	if first < from && len(events) > 0 {
+		before, events = events[0].Metadata.OccurredAt, events[1:]
+	}
+	if entries, err = d.entries(c, events, before, view); err != nil {
+		return nil, nil, err
+	}
+	if n := len(events); n > 0 && events[n-1].Revision < c.last.Revision {
+		following := events[n-1].Revision + 1
+		next = &following
+	}
+	return entries, next, nil
 }
-
-// Entries puts the events of a case into words, in the order of the stream.
-func (d *Dossiers) Entries(c Case, view View) ([]Entry, error) { return d.entriesFrom(c, 0, view) }
 
 // LastEntry puts the newest event of a case into words.
 func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
-	entries, err := d.entriesFrom(c, len(c.Events)-1, view)
+	entries, err := d.entries(c, []event.Event{c.last}, c.before, view)
 	if err != nil {
 		return Entry{}, err
 	}
 	return entries[0], nil
 }
 
-// entriesFrom puts the events from the first-th on into words.
-func (d *Dossiers) entriesFrom(c Case, first int, view View) ([]Entry, error) {
+// entries puts events of a case into words. before is when the event before the
+// first of them happened; zero where there is none.
+func (d *Dossiers) entries(c Case, events []event.Event, before time.Time, view View) ([]Entry, error) {
 	version, err := d.version(c.State)
 	if err != nil {
 		return nil, err
@@ -137,13 +162,14 @@ func (d *Dossiers) entriesFrom(c Case, first int, view View) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, 0, len(c.Events)-first)
-	for i := first; i < len(c.Events); i++ {
-		e := c.Events[i]
+	entries := make([]Entry, 0, len(events))
+	for i, e := range events {
 		entry := n.entry(e, view)
-		if i > 0 && e.Metadata.OccurredAt.After(c.Events[i-1].Metadata.OccurredAt) {
-			entry.WorkingSecondsSince = wholeSeconds(calendar.Between(c.Events[i-1].Metadata.OccurredAt, e.Metadata.OccurredAt))
+		at := e.Metadata.OccurredAt
+		if (i > 0 || !before.IsZero()) && at.After(before) {
+			entry.WorkingSecondsSince = wholeSeconds(calendar.Between(before, at))
 		}
+		before = at
 		entries = append(entries, entry)
 	}
 	return entries, nil

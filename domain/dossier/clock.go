@@ -60,7 +60,7 @@ func (c Clock) Paused() bool { return !c.PausedAt.IsZero() && c.StoppedAt.IsZero
 func (c Clock) Running() bool { return c.Started() && c.PausedAt.IsZero() && c.StoppedAt.IsZero() }
 
 // apply folds clock events without touching c's slices.
-func (c Clock) apply(changes []ClockChange) Clock {
+func (c Clock) apply(changes []ClockChange, growing bool) Clock {
 	for _, change := range changes {
 		switch change.Action {
 		case ClockStart, ClockRestart:
@@ -76,11 +76,11 @@ func (c Clock) apply(changes []ClockChange) Clock {
 			if len(c.Causes) == 0 {
 				c.PausedAt = change.At
 			}
-			c.Causes = push(c.Causes, change.Cause)
+			c.Causes = push(growing, c.Causes, change.Cause)
 		case ClockResume:
 			c.Causes = without(c.Causes, change.Cause)
 			if len(c.Causes) == 0 && !c.PausedAt.IsZero() {
-				c.Pauses = push(c.Pauses, Pause{From: c.PausedAt, To: change.At})
+				c.Pauses = push(growing, c.Pauses, Pause{From: c.PausedAt, To: change.At})
 				c.PausedAt = time.Time{}
 			}
 		case ClockStop:
@@ -88,7 +88,7 @@ func (c Clock) apply(changes []ClockChange) Clock {
 			c.Causes = nil
 		}
 		c.Due = change.Due
-		c.Entries = push(c.Entries, change)
+		c.Entries = push(growing, c.Entries, change)
 	}
 	return c
 }

@@ -144,7 +144,7 @@ func (s State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, 
 			Digitised: c.Digitised, Reused: c.Reused, FromStore: c.FromStore,
 		}
 		made = append(made, attached)
-		s.Documents = push(s.Documents, Document{Component: c.Component, Version: version, Hash: c.Hash})
+		s.Documents = push(len(made) > 1, s.Documents, Document{Component: c.Component, Version: version, Hash: c.Hash})
 	}
 	return made, nil
 }

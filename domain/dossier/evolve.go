@@ -2,6 +2,7 @@ package dossier
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"dossierledger/domain/event"
@@ -11,9 +12,33 @@ import (
 // facts; whether they should have happened was decided before. It never fails:
 // an event of another aggregate changes nothing but the count.
 //
-// The older state stays as it was. A slice is copied before it changes, and the
-// lists are short: a dossier has tens of events.
+// The older state stays as it was: a list is copied before an element of it
+// changes. An element that is added goes behind those of the older state where
+// it is the first to be added to that state, so that folding a long dossier
+// costs the same for each event; a second future of one state copies the list.
 func Evolve(s State, e event.Event) State {
+	s.growing = s.claim()
+	s = evolve(s, e)
+	s.growing = false
+	return s
+}
+
+// line is what states that follow from one another share.
+type line struct{ events atomic.Int64 } // of the newest of them
+
+// claim reports whether nothing has followed from a state yet, so that what
+// follows now may use the room behind its lists. It begins a new line otherwise.
+func (s *State) claim() bool {
+	n := int64(s.Events)
+	if s.line != nil && s.line.events.CompareAndSwap(n, n+1) {
+		return true
+	}
+	s.line = &line{}
+	s.line.events.Store(n + 1)
+	return false
+}
+
+func evolve(s State, e event.Event) State {
 	s.Revision = e.Revision
 	s.Events++
 	s.trail = &trace{id: e.ID, prev: s.trail}
@@ -27,7 +52,7 @@ func Evolve(s State, e event.Event) State {
 	case Submitted:
 		return s.submitted(p, at, by)
 	case DocumentAttached:
-		s.Documents = push(s.Documents, Document{
+		s.Documents = push(s.growing, s.Documents, Document{
 			Component: p.Component, Version: p.Version, Hash: p.Hash, Size: p.Size, MediaType: p.MediaType, Form: p.Form,
 			Stage: p.Stage, FileName: p.FileName, Digitised: p.Digitised, Reused: p.Reused, FromStore: p.FromStore,
 			AttachedAt: at, By: by,
@@ -40,7 +65,7 @@ func Evolve(s State, e event.Event) State {
 		s.Decision = Decision{Number: p.Slip, Why: p.Why, At: at}
 		return s.ended(at)
 	case SupplementRequested:
-		s.Supplements = push(s.Supplements, Supplement{
+		s.Supplements = push(s.growing, s.Supplements, Supplement{
 			Number: p.Number, Phase: p.Phase, Slip: p.Slip, Components: p.Components, Why: p.Why, Basis: p.Basis,
 			Approver: p.Approver, RequestedBy: by, RequestedAt: at, WaitUntil: p.WaitUntil,
 			OnAnswer: p.OnAnswer, OnExpiry: p.OnExpiry, Paused: len(p.Clock) > 0,
@@ -64,14 +89,14 @@ func Evolve(s State, e event.Event) State {
 		if p.Holder.Department != OneStop {
 			s = s.worked()
 		}
-		s.Visits = push(s.Visits, Visit{Step: p.Step, Holder: p.Holder, StartedAt: at})
+		s.Visits = push(s.growing, s.Visits, Visit{Step: p.Step, Holder: p.Holder, StartedAt: at})
 		return s.held(p.Holder, at)
 	case StepCompleted:
 		return s.leaveStep(at, VisitCompleted)
 	case StepReturned:
 		return s.returned(p, at)
 	case OpinionRequested:
-		s.Opinions = push(s.Opinions, Opinion{
+		s.Opinions = push(s.growing, s.Opinions, Opinion{
 			Number: p.Number, Agency: p.Agency, Department: p.Department, RequestedAt: at, DueAt: p.DueAt,
 		})
 		return s.worked().tick(p.Clock)
@@ -80,7 +105,7 @@ func Evolve(s State, e event.Event) State {
 			func(o *Opinion) { o.GivenAt, o.Position, o.Hash, o.Closed = at, p.Position, p.Hash, true })
 		return s.tick(p.Clock)
 	case Forwarded:
-		s.Forwards = push(s.Forwards, Forwarding{
+		s.Forwards = push(s.growing, s.Forwards, Forwarding{
 			Number: p.Number, From: p.From, To: p.To, Parallel: p.Parallel, Task: p.Task, ForwardedAt: at, DueAt: p.DueAt,
 		})
 		if !p.Parallel {
@@ -104,13 +129,13 @@ func Evolve(s State, e event.Event) State {
 		if n := len(p.Clock); n > 0 {
 			extension.PreviousDue, extension.Due = p.Clock[n-1].PreviousDue, p.Clock[n-1].Due
 		}
-		s.Extensions = push(s.Extensions, extension)
+		s.Extensions = push(s.growing, s.Extensions, extension)
 		return s.tick(p.Clock)
 	case SubmittedForSignature:
 		s.Draft = Draft{Hash: p.Hash, SubmittedAt: at, By: by.ID}
 		return s.worked().held(p.Holder, at)
 	case Signed:
-		s.Signatures = push(s.Signatures, Signature{
+		s.Signatures = push(s.growing, s.Signatures, Signature{
 			Hash: p.Hash, Signer: p.Signer, Certificate: p.Certificate, Format: p.Format, At: at,
 		})
 		return s.held(p.Holder, at)
@@ -124,7 +149,7 @@ func (s State) outcome(e event.Event, at time.Time, by event.Actor) State {
 	switch p := e.Payload.(type) {
 	case ResultIssued:
 		s.Phase, s.IssuedAt = PhaseIssued, at
-		s.Results = push(s.Results, ResultVersion{
+		s.Results = push(s.growing, s.Results, ResultVersion{
 			Version: p.Version, Number: p.Number, Hash: p.Hash, Signer: p.Signer, Electronic: p.Electronic,
 			IssuedAt: at, ValidUntil: p.ValidUntil,
 		})
@@ -154,22 +179,22 @@ func (s State) outcome(e event.Event, at time.Time, by event.Actor) State {
 		return s.reopened(p, at)
 	case ResultCorrected:
 		wrong, _ := s.Result()
-		s.Results = push(s.Results, ResultVersion{
+		s.Results = push(s.growing, s.Results, ResultVersion{
 			Version: p.Version, Corrects: p.Corrects, Number: p.Number, Hash: p.Hash, Signer: p.Signer,
 			Electronic: wrong.Electronic, IssuedAt: at, ValidUntil: wrong.ValidUntil,
 		})
 	case Rated:
 		s.Rating = Rating{Satisfied: p.Satisfied, Criteria: p.Criteria, At: at}
 	case NoteAdded:
-		s.Notes = push(s.Notes, Note{Visibility: p.Visibility, Text: p.Text, At: at, By: by})
+		s.Notes = push(s.growing, s.Notes, Note{Visibility: p.Visibility, Text: p.Text, At: at, By: by})
 	case CorrectionRecorded:
-		s.Corrections = push(s.Corrections, Correction{Event: p.Event, Field: p.Field, Text: p.Text, At: at, By: by})
+		s.Corrections = push(s.growing, s.Corrections, Correction{Event: p.Event, Field: p.Field, Text: p.Text, At: at, By: by})
 	case SyncReported:
 		known := Sync{Portal: p.Portal, State: p.State, Status: p.Status, Reference: p.Reference, Error: p.Error, At: at}
 		if slices.ContainsFunc(s.Sync, func(y Sync) bool { return y.Portal == p.Portal }) {
 			s.Sync = change(s.Sync, func(y *Sync) bool { return y.Portal == p.Portal }, func(y *Sync) { *y = known })
 		} else {
-			s.Sync = push(s.Sync, known)
+			s.Sync = push(s.growing, s.Sync, known)
 		}
 	}
 	return s
@@ -197,7 +222,7 @@ func (s State) returned(p StepReturned, at time.Time) State {
 	if s.CurrentVisit() != nil {
 		s = s.leaveStep(at, VisitReturned)
 	}
-	s.Returns = push(s.Returns, Return{From: p.From, To: p.To, Ground: p.Why.Ground, At: at, Visits: len(s.Visits)})
+	s.Returns = push(s.growing, s.Returns, Return{From: p.From, To: p.To, Ground: p.Why.Ground, At: at, Visits: len(s.Visits)})
 	for _, void := range p.Voids {
 		switch void {
 		case "appraisal":
@@ -215,7 +240,7 @@ func (s State) returned(p StepReturned, at time.Time) State {
 
 func (s State) reopened(p Reopened, at time.Time) State {
 	s.Phase = PhaseProcessing
-	s.Complaints = push(s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
+	s.Complaints = push(s.growing, s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
 	s.IssuedAt, s.RejectedAt, s.StoppedAt, s.DeliveredAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	s.Appraisal, s.Inspection, s.Draft, s.Signatures = Finding{}, Finding{}, Draft{}, nil
 	s.Decision, s.Delivery = Decision{}, Delivery{}
@@ -258,7 +283,7 @@ func (s State) worked() State {
 }
 
 func (s State) tick(changes []ClockChange) State {
-	s.Clock = s.Clock.apply(changes)
+	s.Clock = s.Clock.apply(changes, s.growing)
 	return s
 }
 
@@ -279,12 +304,12 @@ func (s State) money(payload event.Payload, at time.Time) State {
 		}
 		return s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
-			o.Payments = push(o.Payments, paid)
+			o.Payments = push(s.growing, o.Payments, paid)
 		}).tick(p.Clock)
 	case ObligationMet:
 		return s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
-			o.Payments = push(o.Payments, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
+			o.Payments = push(s.growing, o.Payments, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		}).tick(p.Clock)
 	case FeeExempted:
 		return s.settle(p.Obligation, at, func(o *Obligation) {
@@ -294,7 +319,7 @@ func (s State) money(payload event.Payload, at time.Time) State {
 	case FeeRefunded:
 		return s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Refunded += p.Amount
-			o.Refunds = push(o.Refunds, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
+			o.Refunds = push(s.growing, o.Refunds, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		})
 	}
 	return s
@@ -305,7 +330,7 @@ func (s State) owe(o Obligation, at time.Time) State {
 	if o.Owed() == 0 {
 		o.SettledAt = at
 	}
-	s.Obligations = push(s.Obligations, o)
+	s.Obligations = push(s.growing, s.Obligations, o)
 	return s
 }
 
@@ -319,9 +344,14 @@ func (s State) settle(id string, at time.Time, apply func(*Obligation)) State {
 	return s
 }
 
-// push appends to a copy, so that no two states share an element that one of
-// them could overwrite.
-func push[T any](list []T, item T) []T { return append(slices.Clip(list), item) }
+// push appends to a list, and to a copy of it where there may be other states
+// that go on from it, so that none overwrites what another has added.
+func push[T any](growing bool, list []T, item T) []T {
+	if !growing {
+		list = slices.Clip(list)
+	}
+	return append(list, item)
+}
 
 // change edits the matching elements of a copy; without any it is the same list.
 func change[T any](list []T, match func(*T) bool, edit func(*T)) []T {

@@ -95,6 +95,10 @@ type State struct {
 	// trail is the list of event ids, newest first. It is shared between states
 	// because it is never changed, only prolonged.
 	trail *trace
+	// line tells whether others have followed from this state; growing is set
+	// while one follows that may use the room behind its lists.
+	line    *line
+	growing bool
 }
 
 type trace struct {

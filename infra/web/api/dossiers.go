@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -38,6 +39,34 @@ type read[T any] struct {
 	Cache    string `header:"Cache-Control"`
 	Vary     string `header:"Vary"`
 	Body     T
+}
+
+// text is read with a body that is JSON already.
+type text struct {
+	Status   int    `json:"-"`
+	Type     string `header:"Content-Type"`
+	ETag     string `header:"ETag" doc:"The dossier's revision; what is said about the present moment can differ under the same tag."`
+	Position uint64 `header:"Ledger-Position" doc:"That of the dossier's last event."`
+	Cache    string `header:"Cache-Control"`
+	Vary     string `header:"Vary"`
+	Body     []byte
+}
+
+func written(r *read[[]byte]) *text {
+	out := &text{Status: r.Status, ETag: r.ETag, Position: r.Position, Cache: r.Cache, Vary: r.Vary, Body: r.Body}
+	if r.Body != nil {
+		out.Type = "application/json"
+	}
+	return out
+}
+
+// answerOf documents an answer that is JSON already.
+func (a *API) answerOf(path string, shape any) {
+	ok := a.huma.OpenAPI().Paths[path].Get.Responses["200"]
+	delete(ok.Headers, "Content-Type")
+	ok.Content = map[string]*huma.MediaType{"application/json": {
+		Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(shape), true, ""),
+	}}
 }
 
 func answered[T any](c queries.Case, body T) *read[T] {
@@ -101,21 +130,23 @@ func (a *API) mountDossiers() {
 		From  uint64 `query:"from" doc:"The first revision whose entry is wanted."`
 		Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000" doc:"How many entries at most; next says where they go on."`
 	}
+	const timelinePath = Prefix + "/dossiers/{code}/timeline"
 	route(a, huma.Operation{
-		OperationID: "timeline", Method: http.MethodGet, Path: Prefix + "/dossiers/{code}/timeline", Tags: []string{"Dossiers"},
+		OperationID: "timeline", Method: http.MethodGet, Path: timelinePath, Tags: []string{"Dossiers"},
 		Summary:     "What happened to a dossier",
 		Description: "From the events themselves, so consistent at once: every entry in order, each step's promise against what happened, and where it is stuck. Nothing personal; those concerned see more of each entry.",
-	}, policy.ReadStatus, func(ctx context.Context, in *timelineInput) (*read[queries.Timeline], error) {
+	}, policy.ReadStatus, func(ctx context.Context, in *timelineInput) (*text, error) {
 		c, err := a.dossierFor(ctx, policy.ReadStatus, in.Code.Text)
 		if err != nil {
 			return nil, err
 		}
 		if noneMatch(in.IfNoneMatch, c.Last().Revision) {
-			return unchanged[queries.Timeline](c), nil
+			return written(unchanged[[]byte](c)), nil
 		}
-		timeline, err := a.Dossiers.TimelineOf(c, a.wordsFor(ctx, c))
-		return answered(c, timeline.Part(in.From, in.Limit)), err
+		timeline, err := a.Dossiers.TimelineText(ctx, c, a.wordsFor(ctx, c), in.From, in.Limit)
+		return written(answered(c, timeline)), err
 	})
+	a.answerOf(timelinePath, queries.Timeline{})
 
 	a.mountHistory()
 }
@@ -148,7 +179,7 @@ func (a *API) mountHistory() {
 		}
 		moment := queries.Moment{Revision: in.Revision.pointer(), At: in.At.Time, Occurred: in.Basis == queries.BasisOccurred}
 		// A look is recorded only at what there is.
-		if err := moment.Check(c); err != nil {
+		if err := a.Dossiers.CheckMoment(ctx, c, moment); err != nil {
 			return nil, err
 		}
 		view, err := a.view(ctx, c, in.Purpose, access.Replay)

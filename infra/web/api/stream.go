@@ -72,18 +72,11 @@ func (a *API) mountStream() {
 		if who := request.From(ctx); who.Known() && who.Expires.Before(l.ends) {
 			l.ends = who.Expires
 		}
-		l.known, l.replay = split(c, after)
+		if l.known, l.replay, err = a.Dossiers.Since(ctx, c, after); err != nil {
+			return nil, err
+		}
 		return a.stream(l)
 	})
-}
-
-// split parts a case into what the client has, by position, and what it has not.
-func split(c queries.Case, after uint64) (known queries.Case, rest []event.Event) {
-	n := 0
-	for n < len(c.Events) && c.Events[n].Position <= after {
-		n++
-	}
-	return c.UpTo(n), c.Events[n:]
 }
 
 // liveTimeline is one open stream. It holds nothing of the request.
@@ -107,7 +100,7 @@ func (a *API) stream(l *liveTimeline) (*huma.StreamResponse, error) {
 		return nil, errStreams
 	}
 	var after *uint64
-	all := len(l.known.Events) + len(l.replay)
+	all := l.known.Events + len(l.replay)
 	if all > 0 {
 		last := lastRevision(l)
 		after = &last
@@ -209,7 +202,7 @@ func (l *liveTimeline) entry(e event.Event) error {
 }
 
 func (l *liveTimeline) status() error {
-	if len(l.known.Events) == 0 {
+	if l.known.Events == 0 {
 		return nil
 	}
 	status, err := l.Dossiers.StatusOf(l.known, l.Now())

@@ -76,7 +76,7 @@ func (v *visit) dossier() error {
 		return err
 	}
 	concerned := v.can(policy.ReadDossier, policy.Resource{Dossier: &c.State})
-	timeline, err := v.Dossiers.TimelineOf(c, queries.View{Concerned: concerned})
+	timeline, err := v.Dossiers.TimelineOf(v.ctx, c, queries.View{Concerned: concerned})
 	if err != nil {
 		return err
 	}

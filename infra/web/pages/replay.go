@@ -19,7 +19,6 @@ type replayPage struct {
 	Stored    *queries.EventView
 	Data      []changeRow
 	At        string // what the form for a time holds
-	First     uint64
 	Legacy    bool
 	Personal  bool
 }
@@ -47,7 +46,7 @@ func (v *visit) replay() error {
 		return err
 	}
 	page := replayPage{
-		Replay: found, Legacy: c.Source != "", At: v.query.Get("at"), First: c.Events[0].Revision,
+		Replay: found, Legacy: c.Source != "", At: v.query.Get("at"),
 		Changes: v.changeRows(found.Changes), State: v.stateRows(found.State),
 	}
 	stored, err := v.Dossiers.EventsOf(v.ctx, c, found.Revision, 1, view)
@@ -57,7 +56,7 @@ func (v *visit) replay() error {
 	if len(stored) == 1 {
 		page.Stored, page.Data = &stored[0], v.stateRows(stored[0].Data)
 	}
-	all, err := v.Dossiers.TimelineOf(c, view)
+	all, err := v.Dossiers.TimelineOf(v.ctx, c, view)
 	if err != nil {
 		return err
 	}
