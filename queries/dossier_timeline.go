@@ -77,14 +77,13 @@ func (d *Dossiers) TimelinePart(ctx context.Context, c Case, view View, from uin
 	if err != nil {
 		return Timeline{}, err
 	}
-	answer, err := d.standing(c)
+	answer, err := d.standing(c, d.now())
 	answer.Entries, answer.Next = entries, next
 	return answer, err
 }
 
 // standing is a timeline without entries: what changes with time alone.
-func (d *Dossiers) standing(c Case) (Timeline, error) {
-	now := d.now()
+func (d *Dossiers) standing(c Case, now time.Time) (Timeline, error) {
 	status, err := d.StatusOf(c, now)
 	if err != nil {
 		return Timeline{}, err

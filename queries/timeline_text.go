@@ -5,17 +5,20 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
+	"time"
 
 	"dossierledger/domain/worktime"
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 const (
-	// textsKept and textMax bound the entries that are kept as text: 64 MiB.
+	// textsKept and textMax bound the timelines that are kept as text: 64 MiB.
 	textsKept = 2048
 	textMax   = 32 << 10
+	// textFor is how long a text is given again as it is. As_of in it says when it
+	// was made; it is never given where anything has happened since.
+	textFor = time.Second
 )
 
 // partKey is what the text of a part of a timeline depends on beside what is in
@@ -27,13 +30,16 @@ type partKey struct {
 	limit int
 }
 
-// partText is the entries of a part as JSON. It holds as long as the dossier,
-// the registers and the calendar are the ones that it was made with.
+// partText is a part of a timeline as JSON. Its entries hold as long as the
+// dossier, the registers and the calendar are the ones that it was made with;
+// all of it for a moment.
 type partText struct {
 	revision  uint64
 	registers uint64
 	calendar  *worktime.Calendar
-	entries   []byte
+	made      time.Time
+	whole     []byte
+	entries   []byte // the part of whole
 	next      *uint64
 }
 
@@ -45,27 +51,61 @@ func newTexts() *lru.Cache[partKey, partText] {
 	return texts
 }
 
-// TimelineText is TimelinePart as JSON. The entries of a dossier to which nothing
-// has happened since they were last asked for are not made again; what depends
-// on the moment is.
+// TimelineText is TimelinePart as JSON, as it stood within the last second. The
+// entries of a dossier to which nothing has happened since they were last asked
+// for are not made again. The text must not be changed.
 func (d *Dossiers) TimelineText(ctx context.Context, c Case, view View, from uint64, limit int) ([]byte, error) {
-	part, err := d.partText(ctx, c, view, from, limit)
+	// Before anything is read, so that what changes meanwhile counts as newer.
+	at, _ := d.registers.Position()
+	now := d.now()
+	calendar, err := d.registers.For(c.State.Competent, now)
 	if err != nil {
 		return nil, err
 	}
-	standing, err := d.standing(c)
+	key := partKey{c.Code, view, from, limit}
+	part, known := d.texts.Get(key)
+	known = known && part.revision == c.last.Revision && part.registers == at && part.calendar == calendar
+	if age := now.Sub(part.made); known && age >= 0 && age < textFor {
+		return part.whole, nil
+	}
+	var entries any = json.RawMessage(part.entries)
+	if !known {
+		part = partText{revision: c.last.Revision, registers: at, calendar: calendar}
+		if entries, part.next, err = d.entriesFrom(ctx, c, view, from, limit); err != nil {
+			return nil, err
+		}
+	}
+	standing, err := d.standing(c, now)
 	if err != nil {
 		return nil, err
 	}
+	part.made = now
+	if err := part.write(standing, entries); err != nil {
+		return nil, fmt.Errorf("dossier %s: timeline: %w", c.Code, err)
+	}
+	if len(part.whole) <= textMax {
+		d.texts.Add(key, part)
+	}
+	return part.whole, nil
+}
+
+// write makes the text of a timeline, with entries that are text already or not.
+func (p *partText) write(standing Timeline, entries any) error {
 	w := writers.Get().(*textWriter)
 	defer writers.Put(w)
 	w.out.Reset()
+	w.err = nil
 	w.member(`{"status":`, standing.Status)
 	w.out.WriteString(`,"entries":`)
-	w.out.Write(part.entries)
-	if part.next != nil {
-		w.out.WriteString(`,"next":`)
-		w.out.Write(strconv.AppendUint(w.out.AvailableBuffer(), *part.next, 10))
+	first := w.out.Len()
+	if raw, ok := entries.(json.RawMessage); ok {
+		w.out.Write(raw)
+	} else {
+		w.member("", entries)
+	}
+	last := w.out.Len()
+	if p.next != nil {
+		w.member(`,"next":`, p.next)
 	}
 	if len(standing.Steps) > 0 {
 		w.member(`,"steps":`, standing.Steps)
@@ -74,38 +114,9 @@ func (d *Dossiers) TimelineText(ctx context.Context, c Case, view View, from uin
 		w.member(`,"stuck":`, standing.Stuck)
 	}
 	w.out.WriteString("}\n")
-	if w.err != nil {
-		return nil, fmt.Errorf("dossier %s: timeline: %w", c.Code, w.err)
-	}
-	return bytes.Clone(w.out.Bytes()), nil
-}
-
-func (d *Dossiers) partText(ctx context.Context, c Case, view View, from uint64, limit int) (partText, error) {
-	// Before anything is read, so that what changes meanwhile counts as newer.
-	at, _ := d.registers.Position()
-	calendar, err := d.registers.For(c.State.Competent, d.now())
-	if err != nil {
-		return partText{}, err
-	}
-	key := partKey{c.Code, view, from, limit}
-	if known, ok := d.texts.Get(key); ok && known.revision == c.last.Revision && known.registers == at && known.calendar == calendar {
-		return known, nil
-	}
-	entries, next, err := d.entriesFrom(ctx, c, view, from, limit)
-	if err != nil {
-		return partText{}, err
-	}
-	w := textWriter{}
-	w.member("", entries)
-	if w.err != nil {
-		return partText{}, fmt.Errorf("dossier %s: timeline: %w", c.Code, w.err)
-	}
-	part := partText{revision: c.last.Revision, registers: at, calendar: calendar, entries: w.out.Bytes(), next: next}
-	if len(part.entries) <= textMax {
-		part.entries = bytes.Clone(part.entries)
-		d.texts.Add(key, part)
-	}
-	return part, nil
+	p.whole = bytes.Clone(w.out.Bytes())
+	p.entries = p.whole[first:last]
+	return w.err
 }
 
 // textWriter writes JSON as the API's encoder does, member by member.

@@ -102,6 +102,21 @@ func TestTheTextOfATimelineIsTheTimeline(t *testing.T) {
 	}
 	codes = codes[:12]
 	check("asked for the first time")
+	check("asked for again")
+	made := *now
+	*now = made.Add(999 * time.Millisecond)
+	for _, code := range codes {
+		c, err := remembers.Load(t.Context(), code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := remembers.TimelineText(t.Context(), c, queries.View{}, 0, 1000)
+		if err != nil || !bytes.Contains(text, []byte(`"as_of":"`+queries.Instant{Time: made}.String()+`"`)) {
+			t.Fatalf("within a second: %v\n%s", err, text)
+		}
+	}
+	*now = made.Add(time.Second)
+	check("a second later")
 	*now = now.Add(time.Hour)
 	check("an hour later")
 	for _, code := range codes[:6] {
