@@ -18,6 +18,8 @@ const (
 	replicated = "kubernetes/clickhouse-replicated"
 )
 
+var kustomizations = []string{base, replicated}
+
 // manifests are the objects of a kustomization, by kind and name.
 type manifests map[string]object
 
