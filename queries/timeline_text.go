@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// textsKept and textMax bound the timelines that are kept as text: 64 MiB.
-	textsKept = 2048
+	// textsKept and textMax bound the timelines that are kept as text: 128 MiB at most.
+	textsKept = 4096
 	textMax   = 32 << 10
 	// textFor is how long a text is given again as it is. As_of in it says when it
 	// was made; it is never given where anything has happened since.

@@ -3,4 +3,6 @@ package bench
 // catalogue lists the benchmarks. Add new ones at their place in the alphabet.
 var catalogue = []Benchmark{
 	appending,
+	httpCommands,
+	httpTimeline,
 }
