@@ -37,7 +37,8 @@ func NewLooks(journal Journal, now func() time.Time) (*Looks, error) {
 }
 
 // Record appends a look to the stream beside the dossier's. It is durable when
-// Record returns. Each look is an event of its own, also where it is repeated.
+// Record returns. Each look is an event of its own, also where it is repeated;
+// with a Key, the same key of the same actor is one look.
 func (l *Looks) Record(ctx context.Context, req Request, look access.PersonalDataViewed) error {
 	if req.Actor.ID == "" || req.Actor.Role == "" {
 		return fault.New(fault.Unauthenticated, "actor.unknown", "it is not known who looks")
@@ -47,8 +48,12 @@ func (l *Looks) Record(ctx context.Context, req Request, look access.PersonalDat
 		strings.ContainsFunc(look.Purpose, unicode.IsControl) {
 		return ErrPurpose.Lacking("purpose")
 	}
+	id := uuid.New()
+	if req.Key != "" {
+		id = event.IDFor("look\x00"+req.scope(), 0)
+	}
 	stream := access.StreamOf(look.Dossier)
-	if _, err := l.journal.Append(ctx, stream, event.Any, event.New(uuid.New(), req.metadata(l.now()), look)); err != nil {
+	if _, err := l.journal.Append(ctx, stream, event.Any, event.New(id, req.metadata(l.now()), look)); err != nil {
 		return fmt.Errorf("dossier %s: record a look: %w", look.Dossier, err)
 	}
 	return nil

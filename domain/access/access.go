@@ -24,10 +24,11 @@ type Means string
 
 // The means.
 const (
-	Detail Means = "detail" // the dossier with its personal data
-	Replay Means = "replay" // the dossier as it was at some time
-	Events Means = "events" // its events one by one
-	Export Means = "export" // a file
+	Detail   Means = "detail"   // the dossier with its personal data
+	Replay   Means = "replay"   // the dossier as it was at some time
+	Events   Means = "events"   // its events one by one
+	Export   Means = "export"   // a file
+	Delivery Means = "delivery" // an event sent to a receiver outside
 )
 
 // PersonalDataViewed: somebody was shown personal data of a dossier. Who it was

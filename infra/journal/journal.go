@@ -179,20 +179,25 @@ func (j *Journal) decoded(ctx context.Context, of string, read func(context.Cont
 // reader may see them, and has recorded the look.
 func (j *Journal) Reveal(ctx context.Context, e event.Event) (event.Event, error) {
 	clear, err := normalise(e.Payload, func(at site, p event.Personal) (event.Personal, error) {
-		if len(p.Sealed) == 0 {
-			return p, nil
-		}
-		text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e, at))
-		if fault.KindOf(err) == fault.Erased {
-			return event.Personal{Subject: p.Subject, Sealed: p.Sealed, Erased: true}, nil
-		}
-		return event.Personal{Subject: p.Subject, Text: string(text)}, err
+		return j.unsealed(ctx, e, at, p)
 	})
 	if err != nil {
 		return event.Event{}, fmt.Errorf("journal: reveal %s@%d: %w", e.Stream, e.Revision, err)
 	}
 	e.Payload = clear.(event.Payload)
 	return e, nil
+}
+
+// unsealed opens one value of an event; one of a person who was erased is marked so.
+func (j *Journal) unsealed(ctx context.Context, e event.Event, at site, p event.Personal) (event.Personal, error) {
+	if len(p.Sealed) == 0 {
+		return p, nil
+	}
+	text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e, at))
+	if fault.KindOf(err) == fault.Erased {
+		return event.Personal{Subject: p.Subject, Sealed: p.Sealed, Erased: true}, nil
+	}
+	return event.Personal{Subject: p.Subject, Text: string(text)}, err
 }
 
 // bound is the associated data of a personal value: where it belongs. A value

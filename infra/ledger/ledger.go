@@ -18,6 +18,7 @@ import (
 	"dossierledger/commands"
 	"dossierledger/domain/access"
 	"dossierledger/domain/agency"
+	"dossierledger/domain/delivery"
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
@@ -84,6 +85,7 @@ func Registry() *event.Registry {
 	worktime.Register(r)
 	access.Register(r)
 	policy.Register(r)
+	delivery.Register(r)
 	commands.Register(r)
 	return r
 }

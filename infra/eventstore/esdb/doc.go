@@ -9,14 +9,11 @@
 //     repeated batch is answered with Repeated whatever it expects, a batch of
 //     which a part is there is refused. Ids that are further back, or in other
 //     streams, are not found; EventStoreDB does not look for them either.
-//
 //   - Typed refusals, with the actual revision where one was expected.
-//
 //   - Reconnecting: a call that fails because the node is away, not the leader or
 //     restarting is made again, with growing pauses, until its time is up; appends
 //     too, since their ids make that safe. A subscription goes on behind the last
 //     event that it delivered, without loss or duplicate.
-//
 //   - Groups of competing consumers (eventstore.Groups), as persistent subscriptions.
 //     What a group has parked is looked at and replayed with EventStoreDB's own tools.
 //

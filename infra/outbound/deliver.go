@@ -1,0 +1,75 @@
+package outbound
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"dossierledger/commands"
+	"dossierledger/domain/access"
+	"dossierledger/domain/event"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// deliver makes one attempt to hand an event to the receiver. An error that comes
+// before the context ends is the receiver's.
+func (s *session) deliver(ctx context.Context, key string, e event.Event) error {
+	var m Message
+	if err := s.insist(ctx, func() (err error) {
+		m, err = s.message(ctx, key, e)
+		return err
+	}); err != nil {
+		return err
+	}
+	ctx, span := tracer.Start(ctx, "outbound.deliver", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		attribute.String("outbound.receiver", s.config.Name), attribute.String("outbound.type", m.Type), attribute.Int("outbound.bytes", len(m.Body))))
+	defer span.End()
+	began := time.Now()
+	err := s.config.Sender.Send(ctx, m)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.config.Metrics.tried(s.config.Name, time.Since(began), err)
+	if err != nil {
+		span.SetStatus(codes.Error, failureOf(err).Reason)
+		return err
+	}
+	s.book.delivered()
+	return nil
+}
+
+// message writes an event for the receiver. Where it shows personal values, that
+// is on record before.
+func (s *session) message(ctx context.Context, key string, e event.Event) (Message, error) {
+	shown, err := s.config.Journal.Show(ctx, e, s.config.Personal)
+	if err != nil {
+		return Message{}, err
+	}
+	if len(shown.Subjects) > 0 {
+		if err := s.look(ctx, e, shown.Subjects); err != nil {
+			return Message{}, err
+		}
+	}
+	c := ToCloudEvent(s.config.Source, e, shown)
+	body, err := json.Marshal(c)
+	if err != nil {
+		return Message{}, fmt.Errorf("outbound: write %s: %w", e.ID, err)
+	}
+	return Message{Receiver: s.config.Name, Key: key, ID: c.ID, Type: c.Type, TraceParent: c.TraceParent, Body: body}, nil
+}
+
+// look records that the receiver is shown personal values. However often the
+// event is sent, it is one look.
+func (s *session) look(ctx context.Context, e event.Event, subjects []string) error {
+	code, ok := dossierOf(e.Stream)
+	if !ok {
+		return fmt.Errorf("outbound: %s@%d shows personal values and is about no dossier", e.Stream, e.Revision)
+	}
+	req := commands.Request{Actor: deliverer(s.config.Name), Key: e.ID.String(), Causation: e.ID.String(), Trace: e.Metadata.Trace}
+	return s.config.Looks.Record(ctx, req, access.PersonalDataViewed{
+		Dossier: code, Means: access.Delivery, Subjects: subjects, Purpose: s.config.Purpose, Revision: e.Revision,
+	})
+}
