@@ -1,16 +1,16 @@
 package bus
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/telemetry"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Publisher is a Watermill publisher into an event store: a topic is a stream, a
@@ -53,8 +53,9 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) (err err
 			return err
 		}
 	}
-	ctx, end := publishing(messages[0].Context(), len(messages))
-	defer func() { end(err) }()
+	// A topic may name a dossier, so the span does not tell it.
+	ctx, span := tracer.Start(messages[0].Context(), "bus publish", trace.WithAttributes(attribute.Int("ledger.events", len(messages))))
+	defer func() { telemetry.End(span, err) }()
 	if _, err := p.store.Append(ctx, topic, event.Any, events...); err != nil {
 		return fmt.Errorf("bus: publish to %q: %w", topic, err)
 	}
@@ -67,17 +68,4 @@ func (p *Publisher) Close() error {
 	defer p.mu.Unlock()
 	p.closing = true
 	return nil
-}
-
-// publishing makes a span. A topic may name a dossier, so it is not told.
-func publishing(ctx context.Context, messages int) (context.Context, func(error)) {
-	ctx, span := tracer.Start(ctx, "bus.publish")
-	span.SetAttributes(attribute.Int("bus.events", messages))
-	return ctx, func(err error) {
-		if err != nil {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, "it was not published")
-		}
-		span.End()
-	}
 }

@@ -4,12 +4,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/journal"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // ContentType is that of a CloudEvent in JSON (structured mode).
@@ -80,13 +80,15 @@ func ToCloudEvent(source string, e event.Event, shown journal.Shown) CloudEvent 
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-var traceID = regexp.MustCompile(`^[0-9a-f]{32}$`)
-
-// traceParent continues the trace of the request that led to the event. The
-// ledger keeps no span, so the event stands for one.
+// traceParent continues the trace of the request that led to the event. Where the
+// ledger knows no span of it, the event stands for one.
 func traceParent(e event.Event) string {
-	if !traceID.MatchString(e.Metadata.Trace) || e.Metadata.Trace == "00000000000000000000000000000000" {
+	of, err := trace.TraceIDFromHex(e.Metadata.Trace)
+	if err != nil {
 		return ""
 	}
-	return "00-" + e.Metadata.Trace + "-" + hex.EncodeToString(e.ID[:8]) + "-00"
+	if span, err := trace.SpanIDFromHex(e.Metadata.Span); err == nil {
+		return "00-" + of.String() + "-" + span.String() + "-01"
+	}
+	return "00-" + of.String() + "-" + hex.EncodeToString(e.ID[:8]) + "-00"
 }

@@ -9,14 +9,15 @@ import (
 	"dossierledger/commands"
 	"dossierledger/domain/access"
 	"dossierledger/domain/event"
+	"dossierledger/infra/telemetry"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // deliver makes one attempt to hand an event to the receiver. An error that comes
 // before the context ends is the receiver's.
-func (s *session) deliver(ctx context.Context, key string, e event.Event) error {
+func (s *session) deliver(ctx context.Context, key string, e event.Event) (err error) {
 	var m Message
 	if err := s.insist(ctx, func() (err error) {
 		m, err = s.message(ctx, key, e)
@@ -24,21 +25,31 @@ func (s *session) deliver(ctx context.Context, key string, e event.Event) error 
 	}); err != nil {
 		return err
 	}
-	ctx, span := tracer.Start(ctx, "outbound.deliver", trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
-		attribute.String("outbound.receiver", s.config.Name), attribute.String("outbound.type", m.Type), attribute.Int("outbound.bytes", len(m.Body))))
-	defer span.End()
+	ctx, span := tracer.Start(ctx, "deliver "+s.config.Name, trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(linkTo(m)...),
+		trace.WithAttributes(attribute.String("ledger.type", m.Type), attribute.Int("ledger.bytes", len(m.Body))))
+	defer func() { telemetry.End(span, err) }()
 	began := time.Now()
-	err := s.config.Sender.Send(ctx, m)
+	err = s.config.Sender.Send(ctx, m)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	s.config.Metrics.tried(s.config.Name, time.Since(began), err)
 	if err != nil {
-		span.SetStatus(codes.Error, failureOf(err).Reason)
+		span.SetAttributes(attribute.String("ledger.reason", failureOf(err).Reason))
 		return err
 	}
 	s.book.delivered()
 	return nil
+}
+
+// linkTo gives the span under which a message's event was written.
+func linkTo(m Message) []trace.Link {
+	carrier := propagation.MapCarrier{"traceparent": m.TraceParent}
+	of := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+	if !of.IsValid() {
+		return nil
+	}
+	return []trace.Link{{SpanContext: of}}
 }
 
 // message writes an event for the receiver. Where it shows personal values, that
