@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,7 +53,8 @@ func serveDemonstration(t *testing.T) *demonstration {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	serve := exec.Command(d.binary, "serve", "--demo", "--demo-dossiers", "60", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"))
+	serve := exec.Command(d.binary, "serve", "--demo", "--demo-dossiers", "60", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "data"),
+		"--outbound-file", receiverFile(t))
 	serve.Env = d.environment()
 	stderr, err := serve.StderrPipe()
 	if err != nil {
@@ -80,6 +82,22 @@ func serveDemonstration(t *testing.T) *demonstration {
 		t.Fatal("the demonstration is not ready")
 	}
 	return d
+}
+
+// receiverFile describes a receiver of events, which takes them all.
+func receiverFile(t *testing.T) string {
+	t.Helper()
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(site.Close)
+	dir := t.TempDir()
+	path, secret := filepath.Join(dir, "receivers.yaml"), filepath.Join(dir, "secret")
+	text := "receivers: [{name: portal, webhook: {url: '" + site.URL + "', allow_http: true, secret_files: ['" + secret + "']}}]"
+	for file, content := range map[string]string{path: text, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
 }
 
 // environment is that of the program, without settings of whoever runs the tests.

@@ -27,8 +27,8 @@ func NewDeliveries(journal Journal, now func() time.Time) (*Deliveries, error) {
 	return &Deliveries{journal: journal, now: now}, nil
 }
 
-// Letters gives what was given up for a receiver and not delivered since.
-func (d *Deliveries) Letters(ctx context.Context, receiver string) (*delivery.Letters, error) {
+// letters folds what was given up for a receiver.
+func (d *Deliveries) letters(ctx context.Context, receiver string) (*delivery.Letters, error) {
 	var letters delivery.Letters
 	for e, err := range d.journal.Read(ctx, delivery.LettersStream(receiver), 0) {
 		switch {
@@ -88,7 +88,7 @@ func (d *Deliveries) decide(
 		return nil, fault.New(fault.Forbidden, "outbound.forbidden", "only an administrator decides on deliveries")
 	}
 	for try := 1; ; try++ {
-		letters, err := d.Letters(ctx, receiver)
+		letters, err := d.letters(ctx, receiver)
 		if err != nil {
 			return nil, err
 		}

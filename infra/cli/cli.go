@@ -63,6 +63,7 @@ type commandLine struct {
 	Replay     replayCommand     `cmd:"" help:"Print a dossier as it was known at a time or revision."`
 	Report     reportCommand     `cmd:"" help:"Print a report."`
 	Policies   policiesCommand   `cmd:"" help:"Do what is due because time has passed, or tell what would be done."`
+	Outbound   outboundCommand   `cmd:"" help:"Look at deliveries to receivers outside, and decide on what could not be delivered."`
 	Rebuild    rebuildCommand    `cmd:"" help:"Make read models again from the events."`
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong and the way out."`
 	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`

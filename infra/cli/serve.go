@@ -25,6 +25,8 @@ type serveCommand struct {
 
 	policyRules
 
+	OutboundFile string `placeholder:"FILE" help:"Receivers outside to which events are delivered (YAML), see docs/integration.md."`
+
 	Demo         bool `help:"Sample catalogue, simulated dossiers and a sign-in for made-up persons. Anybody can be anybody: never with real data."`
 	DemoDossiers int  `default:"3000" placeholder:"N" help:"With --demo: how many dossiers to simulate at the first start."`
 
@@ -70,7 +72,7 @@ func (c *serveCommand) Run(w *world) error {
 	}
 	defer stopTraces()
 	config := ledger.ServeConfig{
-		Demo: c.Demo, Policies: rules,
+		Demo: c.Demo, Policies: rules, OutboundFile: c.OutboundFile,
 		Web:  web.Config{Proxies: c.Proxy, Secure: c.HTTPS, Rate: c.Rate, Burst: c.Burst, BodyLimit: c.BodyMB << 20, DrainDelay: c.DrainDelay},
 		Auth: auth.Config{Issuer: c.Issuer, Audience: c.Audience, KeyFiles: c.KeyFile, JWKSFile: c.JWKSFile, JWKSURL: c.JWKSURL},
 	}

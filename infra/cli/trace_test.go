@@ -79,15 +79,21 @@ type served struct {
 	log   strings.Builder
 }
 
-// serveChild runs `ledger serve` in a process of its own until the test ends.
+// serveChild runs `ledger serve` on a ledger of its own, until the test ends.
 func serveChild(t *testing.T, environment []string, args ...string) *served {
+	t.Helper()
+	return serveLedger(t, t.TempDir(), environment, args...)
+}
+
+// serveLedger runs `ledger serve` in a process of its own until the test ends.
+func serveLedger(t *testing.T, data string, environment []string, args ...string) *served {
 	t.Helper()
 	needsReadModels(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, args...)
+	line := append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data}, args...)
 	s := &served{cmd: exec.Command(exe)}
 	s.cmd.Env = append(append(os.Environ(), commandVariable+"="+strings.Join(line, "\x1f")), environment...)
 	stderr, err := s.cmd.StderrPipe()
@@ -131,6 +137,16 @@ func (s *served) stop(t *testing.T) {
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("the ledger did not stop well: %v\n%s", err, s.said())
 	}
+}
+
+// kill ends the program as a crash does.
+func (s *served) kill(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.lines.Wait()
+	_ = s.cmd.Wait() // it was killed
 }
 
 func (s *served) said() string {

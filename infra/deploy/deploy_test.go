@@ -29,9 +29,13 @@ import (
 // childVariable makes the test program a ledger that serves the folder it names.
 const childVariable = "LEDGER_TEST_DEPLOY"
 
+// receivers is the file, in that folder, of the receivers to which it delivers.
+const receivers = "receivers.yaml"
+
 func TestMain(m *testing.M) {
 	if data := os.Getenv(childVariable); data != "" {
-		os.Exit(cli.Run([]string{"serve", "--demo", "--demo-dossiers", "1", "--listen", "127.0.0.1:0", "--data", data}, os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(cli.Run([]string{"serve", "--demo", "--demo-dossiers", "1", "--listen", "127.0.0.1:0", "--data", data,
+			"--outbound-file", filepath.Join(data, receivers)}, os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -50,8 +54,18 @@ func serve(t *testing.T) ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
+	data := t.TempDir()
+	secret := filepath.Join(data, "receiver.secret")
+	for file, text := range map[string]string{
+		secret:                         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		filepath.Join(data, receivers): "receivers: [{name: portal, webhook: {url: 'http://127.0.0.1:1/', allow_http: true, secret_files: ['" + secret + "']}}]",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), childVariable+"="+t.TempDir())
+	cmd.Env = append(os.Environ(), childVariable+"="+data)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -34,10 +34,13 @@ type ServeConfig struct {
 	Demo bool
 	// Policies are the spans of the policies; zero is policy.DefaultRules.
 	Policies policy.Rules
+	// OutboundFile describes the receivers to which events are delivered (YAML);
+	// empty is none.
+	OutboundFile string
 }
 
-// Serve offers the ledger on a listener, keeps its read models up to date and
-// runs its policies, until ctx ends; then it drains. ready, where not nil, is
+// Serve offers the ledger on a listener, keeps its read models up to date, runs
+// its policies and delivers to receivers, until ctx ends; then it drains. ready, where not nil, is
 // called once requests are answered.
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
 	metrics := prometheus.NewRegistry()
@@ -47,9 +50,13 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server, err := l.server(ctx, config, models, watch, metrics)
+	deliveries, err := l.Outbound(config.OutboundFile, metrics)
 	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	server, err := l.server(ctx, config, models, watch, deliveries, metrics)
+	if err != nil {
+		return errors.Join(err, listener.Close(), deliveries.Close())
 	}
 	// What runs beside the server ends after it: a request in flight may still
 	// wait for a read model.
@@ -58,6 +65,7 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	failures := make(chan error, 1)
 	running.Go(func() { failures <- models.Run(beside) })
 	running.Go(func() { watch.Run(beside) })
+	running.Go(func() { deliveries.Run(beside) })
 	running.Go(func() {
 		l.Registers.Follow(beside, l, time.Second, func(err error) {
 			l.Log.Error("the registers stand still for a moment", "error", err)
@@ -69,10 +77,10 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	err = server.Serve(ctx, listener)
 	stop()
 	running.Wait()
-	return errors.Join(err, <-failures)
+	return errors.Join(err, <-failures, deliveries.Close())
 }
 
-func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateReadModels, watch *policies.Runner, metrics *prometheus.Registry) (*web.Server, error) {
+func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateReadModels, watch *policies.Runner, deliveries *Outbound, metrics *prometheus.Registry) (*web.Server, error) {
 	dossiers, err := queries.NewDossiers(l.Journal, l.Registers, l.Now)
 	if err != nil {
 		return nil, err
@@ -85,13 +93,24 @@ func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateRea
 	if err != nil {
 		return nil, err
 	}
+	letters, err := queries.NewDeliveries(l.Journal)
+	if err != nil {
+		return nil, err
+	}
+	resending, err := commands.NewDeliveries(l.Journal, l.Now)
+	if err != nil {
+		return nil, err
+	}
 	reports, worklists := queries.NewReports(models), queries.NewWorklists(models)
 	deps := web.Dependencies{
 		API: api.Dependencies{
 			Commands: traced{l.Dossiers}, Dossiers: dossiers, Catalogue: found, Looks: looks, Store: l.Store, Decode: l.Journal.Decode,
 			Worklists: worklists, Reports: reports, ReadModels: models,
+			Outbound: api.Outbound{Deliveries: deliveries, Letters: letters, Resending: resending},
 		},
-		Parts:   func(ctx context.Context) []web.Part { return append(models.parts(ctx), policiesPart(watch)) },
+		Parts: func(ctx context.Context) []web.Part {
+			return append(append(models.parts(ctx), policiesPart(watch)), deliveries.parts()...)
+		},
 		Metrics: metrics, Logger: l.Log, Now: l.Now,
 	}
 	if err := l.signIn(ctx, config, &deps); err != nil {

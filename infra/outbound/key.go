@@ -1,6 +1,7 @@
 package outbound
 
 import (
+	"slices"
 	"strings"
 
 	"dossierledger/domain/access"
@@ -38,6 +39,15 @@ func KeyOf(stream string) string {
 		return dossier.StreamOf(code)
 	}
 	return stream
+}
+
+// KeyNamed gives the key that a person names: a dossier by its code, or any key as
+// it is.
+func KeyNamed(name string) string {
+	if slices.ContainsFunc(Published, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		return name
+	}
+	return dossier.StreamOf(name)
 }
 
 // streamsOf lists the streams of a key.

@@ -26,6 +26,7 @@ import (
 	"dossierledger/infra/keys"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/outbound"
+	"dossierledger/queries"
 	"github.com/google/uuid"
 )
 
@@ -300,9 +301,11 @@ func count(wanted map[string][]string) (n int) {
 
 func (w *world) letters(t failer) []delivery.Letter {
 	t.Helper()
-	letters, err := w.deliveries.Letters(context.Background(), "portal")
+	asked, err := queries.NewDeliveries(w.journal)
 	must(t, err)
-	return letters.List()
+	letters, err := asked.Letters(context.Background(), "portal")
+	must(t, err)
+	return letters
 }
 
 var admin = commands.Request{Actor: event.Actor{ID: "admin-1", Role: event.RoleAdmin}}

@@ -182,15 +182,17 @@ func bind(caller, method, path, occurred string, canonical []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// bodyOf documents the body of an action. It is set after the registration,
-// because this package reads bodies itself, more strictly than huma does.
+// bodyOf documents the body of an action.
 func (a *API) bodyOf(path string, command dossier.Command) {
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(command), true, "")
+	a.describeBody(path, reflect.TypeOf(command), examples[command.CommandName()])
+}
+
+// describeBody documents the body of a POST. It is set after the registration,
+// because this package reads bodies itself, more strictly than huma does.
+func (a *API) describeBody(path string, shape reflect.Type, example any) {
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(shape, true, "")
 	a.huma.OpenAPI().Paths[path].Post.RequestBody = &huma.RequestBody{
-		Required: true,
-		Content: map[string]*huma.MediaType{"application/json": {
-			Schema: schema, Example: examples[command.CommandName()],
-		}},
+		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema, Example: example}},
 	}
 }
 

@@ -78,6 +78,7 @@ type Dependencies struct {
 	Worklists  Worklists
 	Reports    Reports
 	ReadModels ReadModels
+	Outbound   Outbound
 }
 
 // Options is what the server decides for the API.
@@ -121,6 +122,7 @@ func Mount(app *fiber.App, deps Dependencies, options Options) (*API, error) {
 	a.mountStream()
 	a.mountLists()
 	a.mountCatalogue()
+	a.mountOutbound()
 	a.mountSession()
 	document, err := a.document()
 	if err != nil {

@@ -82,10 +82,7 @@ func (a *API) mountDev() {
 			AccessToken: token, TokenType: "Bearer", ExpiresIn: int(expires.Sub(a.Now()) / time.Second),
 		}}, nil
 	})
-	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[TokenRequest](), true, "")
-	a.huma.OpenAPI().Paths["/dev/token"].Post.RequestBody = &huma.RequestBody{
-		Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
-	}
+	a.describeBody("/dev/token", reflect.TypeFor[TokenRequest](), nil)
 	route(a, huma.Operation{
 		OperationID: "dev-personas", Method: http.MethodGet, Path: "/dev/personas", Tags: []string{"Session"},
 		Summary: "The sample persons", Description: "Only in demonstrations.",

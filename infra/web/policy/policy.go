@@ -28,15 +28,19 @@ const (
 	Search        Action = "dossier.search"
 	ReadWorklist  Action = "worklist.read"
 	ReadReport    Action = "report.read"
-	SignIn        Action = "session.sign-in"
-	WhoAmI        Action = "session.read"
+	// How deliveries to receivers outside stand, and what was given up; and to have
+	// that sent again or skipped.
+	ReadDeliveries Action = "outbound.read"
+	Resend         Action = "outbound.resend"
+	SignIn         Action = "session.sign-in"
+	WhoAmI         Action = "session.read"
 )
 
 // Actions lists them all.
 func Actions() []Action {
 	return []Action{
 		ReadCatalogue, ReadStatus, ReadDossier, ReadPersonal, ReadHistory, ReadLooks,
-		Submit, Act, Search, ReadWorklist, ReadReport, SignIn, WhoAmI,
+		Submit, Act, Search, ReadWorklist, ReadReport, ReadDeliveries, Resend, SignIn, WhoAmI,
 	}
 }
 
@@ -104,6 +108,10 @@ func allowed(a event.Actor, action Action, r Resource) bool {
 		return a.Role == event.RoleAuditor || a.Role == event.RoleCitizen || officer(a)
 	case ReadWorklist:
 		return a.Role == event.RoleAuditor || officer(a) && r.Agency == a.Agency
+	case ReadDeliveries:
+		return a.Role == event.RoleAuditor || a.Role == event.RoleAdmin
+	case Resend:
+		return a.Role == event.RoleAdmin
 	default:
 		return false
 	}
