@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/ledger"
@@ -82,10 +83,17 @@ type world struct {
 	stdout, stderr io.Writer
 	log            *slog.Logger
 	settings       []slog.Attr // of the command, to be told
+	now            func() time.Time
 }
 
 // Run parses and carries out one command line and returns the exit code.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return RunAt(time.Now, args, stdin, stdout, stderr)
+}
+
+// RunAt is Run by another clock than the machine's, for tests of what happens
+// when a clock jumps.
+func RunAt(now func() time.Time, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var line commandLine
 	exit := -1
 	parser, err := kong.New(&line,
@@ -114,7 +122,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr), settings: settings(parsed)}
+	w := &world{ctx: ctx, opts: line.options, stdin: stdin, stdout: stdout, stderr: stderr, log: logger(line.Log, stderr), settings: settings(parsed), now: now}
 	return exitCode(parsed.Run(w), stderr)
 }
 
@@ -163,7 +171,7 @@ func (w *world) open() (*ledger.Ledger, error) {
 // config is what the flags say of the ledger.
 func (w *world) config() ledger.Config {
 	return ledger.Config{
-		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log, EventStoreFile: w.opts.Eventstore,
+		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log, Now: w.now, EventStoreFile: w.opts.Eventstore,
 		ClickHouseDSNFile: w.opts.ClickhouseDSN, ClickHouseLibrary: w.opts.ClickhouseLib,
 		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated, ClickHouseSharded: w.opts.Sharded,
 	}

@@ -50,7 +50,7 @@ func (c *reportCommand) Run(w *world) error {
 	}
 	defer w.close(l)
 	result, err := models.Reports.Run(w.ctx, c.Name, filter, queries.Options{
-		Working: c.Working, Approx: c.Approx, ByAgency: c.ByAgency, Limit: c.Limit, Now: time.Now(),
+		Working: c.Working, Approx: c.Approx, ByAgency: c.ByAgency, Limit: c.Limit, Now: w.now(),
 	})
 	if err != nil {
 		return err

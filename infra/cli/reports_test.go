@@ -109,7 +109,7 @@ func gzipped(text string) string {
 func TestReportsOverAnyLogAreWhatAPlainRecountGives(t *testing.T) {
 	needsReadModels(t)
 	var out bytes.Buffer
-	w := &world{ctx: context.Background(), opts: options{Data: t.TempDir(), JSON: true, ClickhouseMem: 1 << 30}, stdout: &out, stderr: io.Discard, log: slog.New(slog.DiscardHandler)}
+	w := &world{ctx: context.Background(), opts: options{Data: t.TempDir(), JSON: true, ClickhouseMem: 1 << 30}, now: time.Now, stdout: &out, stderr: io.Discard, log: slog.New(slog.DiscardHandler)}
 	l, models, err := w.caughtUp()
 	if err != nil {
 		t.Fatal(err)

@@ -97,7 +97,7 @@ func (c *serveCommand) prepare(w *world, l *ledger.Ledger) error {
 		return err
 	}
 	if c.DemoDossiers > 0 {
-		window, err := (&simulateCommand{Dossiers: c.DemoDossiers, Seed: 1}).config(demoDay(mark))
+		window, err := (&simulateCommand{Dossiers: c.DemoDossiers, Seed: 1}).config(demoDay(w.now(), mark))
 		if err != nil {
 			return err
 		}
@@ -117,8 +117,7 @@ func (c *serveCommand) prepare(w *world, l *ledger.Ledger) error {
 
 // demoDay is the day up to which a demonstration is simulated. It is kept, so
 // that a first start that was broken off goes on with the same dossiers.
-func demoDay(mark string) time.Time {
-	now := time.Now()
+func demoDay(now time.Time, mark string) time.Time {
 	path := mark + ".day"
 	if text, err := os.ReadFile(path); err == nil {
 		if day, err := time.Parse(time.RFC3339, string(text)); err == nil {

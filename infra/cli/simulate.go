@@ -18,7 +18,7 @@ type simulateCommand struct {
 
 // Run simulates on the sample catalogue, which is published first where it is not.
 func (c *simulateCommand) Run(w *world) error {
-	config, err := c.config(time.Now())
+	config, err := c.config(w.now())
 	if err != nil {
 		return err
 	}
