@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -52,6 +53,9 @@ func (c *doctorCommand) Run(w *world) error {
 	return err
 }
 
+// restoreEvents is the way out of damage to the event store.
+const restoreEvents = "restore the event store from a backup: a damaged record is never served"
+
 func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	l, err := w.open()
 	if !d.note("event store, keys and registers", err, "open in "+w.opts.Data, wayOutOf(err)) {
@@ -59,7 +63,7 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	}
 	defer w.close(l)
 	events, err := readEverything(w, l)
-	if !d.note("every event can be read", err, fmt.Sprintf("%d events", events), "restore the event store from a backup: a damaged record is never served") {
+	if !d.note("every event can be read", err, fmt.Sprintf("%d events", events), restoreEvents) {
 		return
 	}
 	models, err := l.OpenReadModels(w.ctx, nil)
@@ -80,7 +84,12 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	if err == nil {
 		err = readmodels.Mismatch(d.Tables)
 	}
-	d.note("tables are what the log says", err, "counts and hashes are equal", "run `ledger rebuild`")
+	wayOut := "run `ledger rebuild`"
+	if errors.Is(err, eventstore.ErrCorrupt) {
+		// It is the log that cannot be read, by an index of it.
+		wayOut = restoreEvents
+	}
+	d.note("tables are what the log says", err, "counts and hashes are equal", wayOut)
 }
 
 // readEverything reads and decodes every event. The store's own events, which

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -40,6 +41,7 @@ var transient = map[int32]bool{
 	236: true, // ABORTED, by a shutdown
 	241: true, // MEMORY_LIMIT_EXCEEDED
 	242: true, // TABLE_IS_READ_ONLY, while Keeper is away
+	243: true, // NOT_ENOUGH_SPACE, until there is room
 	252: true, // TOO_MANY_PARTS, until merges catch up
 	279: true, // ALL_CONNECTION_TRIES_FAILED
 	285: true, // TOO_FEW_LIVE_REPLICAS, for a quorum
@@ -47,6 +49,10 @@ var transient = map[int32]bool{
 	319: true, // UNKNOWN_STATUS_OF_INSERT
 	999: true, // KEEPER_EXCEPTION
 }
+
+// noRoom is in the message of every refusal, whatever its code, that comes of a
+// full disk: the system's own words for it.
+const noRoom = "No space left on device"
 
 // Classify makes a fault of code CodeUnavailable out of an error that means
 // that ClickHouse is away or overloaded, with the error as its cause, and gives
@@ -65,7 +71,7 @@ func Classify(ctx context.Context, err error) error {
 	}
 	var exception *clickhouse.Exception
 	if errors.As(err, &exception) {
-		if transient[exception.Code] {
+		if transient[exception.Code] || strings.Contains(exception.Message, noRoom) {
 			return fault.New(fault.Unavailable, CodeUnavailable, "ClickHouse cannot take the statement now: %w", err)
 		}
 		return err

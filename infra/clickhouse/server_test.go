@@ -168,6 +168,9 @@ func TestErrorsThatPassByThemselves(t *testing.T) {
 	for err, want := range map[error]bool{
 		&clickhouse.Exception{Code: 241}: true,
 		&clickhouse.Exception{Code: 60}:  false,
+		&clickhouse.Exception{Code: 243}: true,
+		&clickhouse.Exception{Code: 75, Message: "Cannot write to file t, errno: 28, strerror: No space left on device"}: true,
+		&clickhouse.Exception{Code: 75, Message: "Cannot write to file t, errno: 5, strerror: Input/output error"}:       false,
 		io.EOF:                           true,
 		clickhouse.ErrAcquireConnTimeout: true,
 		&clickhouse.HTTPError{StatusCode: 503, Err: errors.New("x")}: true,
