@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		os.Exit(writeForEver(dir))
 	}
+	if dir := os.Getenv(linearChild); dir != "" {
+		os.Exit(actForEver(dir))
+	}
 	os.Exit(m.Run())
 }
 
