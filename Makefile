@@ -6,10 +6,11 @@ DATA     ?= ./data
 DOSSIERS ?= 3000
 CHDB     := $(CURDIR)/.cache/chdb
 BENCH    ?= $$(bin/ledger bench | cut -d' ' -f1)
+KILLS    ?= 200
 MEASURED := .cache/bench
 
 .DEFAULT_GOAL := build
-.PHONY: run build chdb test test-race lint fmt bench bench-docs clean
+.PHONY: run build chdb test test-race lint fmt bench bench-docs soak clean
 
 # Starts the ledger on its embedded engines with sample data. Again is quick and
 # keeps the data.
@@ -54,6 +55,14 @@ bench: build
 bench-docs:
 	@cp $(MEASURED)/*.json docs/measurements/
 	@$(GO) test -count=1 -run TestDocs/sections -update .
+
+# The program under load, killed and worse: KILLS=200 kills in each arrangement,
+# or FOR=30m each; ARRANGEMENT=Embedded, Disk or Apart for one alone; FAULT=text
+# for faults of that name alone; SEED=n for the same schedule again. Figures, one
+# JSON object a run, are added to .cache/soak.json. See docs/faults.md.
+soak: chdb
+	@LEDGER_SOAK_KILLS='$(if $(FOR),,$(KILLS))' LEDGER_SOAK_FOR='$(FOR)' LEDGER_SOAK_SEED='$(SEED)' LEDGER_SOAK_ONLY='$(FAULT)' \
+		LEDGER_SOAK_RESULTS='$(CURDIR)/.cache/soak.json' $(GO) test ./infra/soak -run 'Test(Embedded|Disk|Apart)$$' $(if $(ARRANGEMENT),-run 'Test$(ARRANGEMENT)$$') -count 1 -parallel 1 -timeout 0 -v
 
 clean:
 	@rm -rf bin

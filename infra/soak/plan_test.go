@@ -1,0 +1,177 @@
+package soak
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The settings of a run, by environment, which `make soak` sets.
+const (
+	killsEnv = "LEDGER_SOAK_KILLS" // kills in each arrangement; makes the run a long one
+	forEnv   = "LEDGER_SOAK_FOR"   // or how long each arrangement runs
+	seedEnv  = "LEDGER_SOAK_SEED"  // of the schedule of faults
+	onlyEnv  = "LEDGER_SOAK_ONLY"  // only faults with this in their name
+)
+
+// plan says how long a run goes on.
+type plan struct {
+	seed  uint64
+	kills int
+	span  time.Duration
+}
+
+func planned(t *testing.T) plan {
+	t.Helper()
+	p := plan{seed: uint64(time.Now().UnixNano() % 1_000_000)}
+	var err error
+	if text := os.Getenv(seedEnv); text != "" {
+		if p.seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s: %v", seedEnv, err)
+		}
+	}
+	if text := os.Getenv(killsEnv); text != "" {
+		if p.kills, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", killsEnv, err)
+		}
+	}
+	if text := os.Getenv(forEnv); text != "" {
+		if p.span, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", forEnv, err)
+		}
+	}
+	t.Logf("seed %d", p.seed)
+	return p
+}
+
+// short runs meet each fault once.
+func (p plan) short() bool { return p.kills == 0 && p.span == 0 }
+
+// over says whether a long run has done what was asked.
+func (p plan) over(f *figures) bool {
+	return p.kills > 0 && f.kills() >= p.kills || p.span > 0 && time.Since(f.began) >= p.span
+}
+
+// mishap is something that happens to a site under load.
+type mishap struct {
+	name   string
+	weight int
+	// strike brings it about, and about its end, where it ends by itself.
+	strike func(s *site)
+}
+
+// schedule gives the faults of a run, one after the other: in a short run each
+// once, in a seeded order; in a long one by their weights until it is over.
+func (s *site) schedule(p plan, faults []mishap) func() (mishap, bool) {
+	faults = slices.DeleteFunc(faults, func(f mishap) bool { return !strings.Contains(f.name, os.Getenv(onlyEnv)) })
+	if p.short() {
+		order := s.random.Perm(len(faults))
+		return func() (mishap, bool) {
+			if len(order) == 0 {
+				return mishap{}, false
+			}
+			next := faults[order[0]]
+			order = order[1:]
+			return next, true
+		}
+	}
+	var lots []mishap
+	for _, f := range faults {
+		for range f.weight {
+			lots = append(lots, f)
+		}
+	}
+	return func() (mishap, bool) {
+		if p.over(s.figures) {
+			return mishap{}, false
+		}
+		return lots[s.random.IntN(len(lots))], true
+	}
+}
+
+// often is how many faults lie between two readings of the whole log, and
+// seldom between two comparisons of the read models with a rebuild.
+const (
+	often  = 10
+	seldom = 40
+)
+
+// endure lets faults happen one after the other and checks after each.
+func (s *site) endure(p plan, faults []mishap) {
+	s.t.Helper()
+	next := s.schedule(p, faults)
+	for n := 1; ; n++ {
+		f, ok := next()
+		if !ok {
+			break
+		}
+		began := time.Now()
+		f.strike(s)
+		s.figures.Faults[f.name]++
+		s.start(s.moved != nil && s.random.IntN(4) == 0)
+		s.up()
+		s.check()
+		if n%often == 0 {
+			s.readAgain()
+		}
+		if n%seldom == 0 {
+			s.ledger.stop()
+			if s.moved != nil {
+				s.moved.stop()
+			}
+			s.rebuildAndCompare()
+			s.start(false)
+			s.up()
+		}
+		if testing.Verbose() {
+			s.t.Logf("%d: %s, checked after %s: %d of %d acknowledged commands found, %d events", n, f.name,
+				time.Since(began).Round(10*time.Millisecond), s.figures.Found, s.figures.Acknowledged, s.subscribers[0].chronicle.size())
+		}
+	}
+	s.eventually("enough was done", func() bool {
+		entries, _ := s.load.diary.told()
+		return len(entries) >= 150
+	})
+	s.readAgain()
+	s.finish()
+	s.conclude()
+}
+
+// conclude completes the figures and holds the run to having tested something.
+func (s *site) conclude() {
+	s.t.Helper()
+	f, d := s.figures, s.load.diary
+	f.Repeats, f.Answers = d.repeats, d.all
+	if d.answers > 0 {
+		f.AnswerMeanMS = float64(d.answerTime.Milliseconds()) / float64(d.answers)
+	}
+	f.print(s.t)
+	if f.Found < 20 || f.Refused == 0 || f.NamesRead == 0 || f.RebuildsEqual == 0 {
+		s.t.Errorf("too little happened for anything to be shown: %+v", f)
+	}
+	for _, sub := range f.Subscriptions {
+		if sub.Gaps > 0 || sub.Duplicates > 0 {
+			s.t.Errorf("subscription %s: %d gaps, %d duplicates", sub.Name, sub.Gaps, sub.Duplicates)
+		}
+	}
+}
+
+// between draws a span of time.
+func (s *site) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(s.random.Int64N(int64(most-least)))
+}
+
+// worked waits until people were told something since the site came up, so that
+// what happens next happens under load.
+func (s *site) worked(times int) {
+	s.t.Helper()
+	entries, _ := s.load.diary.told()
+	before := len(entries)
+	s.eventually("people are told something", func() bool {
+		entries, _ := s.load.diary.told()
+		return len(entries) >= before+times
+	})
+}
