@@ -282,7 +282,7 @@ func (n *numbers) repeat(ctx context.Context, stream string, w *wanted, written 
 	case err == nil:
 		w.given, w.err = w.earlier(ctx, stream, w.id, &written.Revision)
 	case w.req.Key != "":
-		w.given, w.err = w.earlierDays(ctx, w.id)
+		w.given, w.err = w.otherDays(ctx, w.id)
 	default:
 		w.given, w.err = allocated{}, fmt.Errorf("allocate a dossier code in %s: %w", stream, err)
 	}

@@ -119,14 +119,15 @@ func TestManySubmittingAtOnceGetNumbersWithoutGapOrDuplicate(t *testing.T) {
 	}
 }
 
-func TestARepeatedSubmissionIsAnsweredTheSameAlsoAfterMidnightAndRestart(t *testing.T) {
+func TestARepeatedSubmissionIsAnsweredTheSameAfterMidnightAndRestartAndWithTheClockPutBack(t *testing.T) {
 	o := openOffice(t)
 	req := commands.Request{Actor: citizen("p-1"), Key: "one", Hash: "h"}
 	first, err := o.Dossiers.Submit(t.Context(), req, application("p-1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, step := range []func(){func() {}, o.reopen, func() { o.clock.set(o.clock.Now().Add(26 * time.Hour)) }} {
+	pass := func(d time.Duration) func() { return func() { o.clock.set(o.clock.Now().Add(d)) } }
+	for _, step := range []func(){func() {}, o.reopen, pass(26 * time.Hour), pass(-52 * time.Hour), pass(-72 * time.Hour)} {
 		step()
 		again, err := o.Dossiers.Submit(t.Context(), req, application("p-1"))
 		if err != nil {

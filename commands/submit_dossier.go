@@ -26,7 +26,8 @@ type Submissions interface {
 	ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error]
 }
 
-// repeatDays is how many days back a repeated submission is looked for.
+// repeatDays is how many days back a repeated submission is looked for, and how
+// many ahead, since a clock can be put back.
 const repeatDays = 7
 
 // Submit hands in a new dossier and allocates its code. The number in the code
@@ -204,18 +205,25 @@ func (s *submission) earlier(ctx context.Context, stream string, id uuid.UUID, a
 	return allocated{}, fault.New(fault.NotFound, "idempotency.not-found", "the earlier request with this key is not in %s", stream)
 }
 
-// earlierDays looks through the days before today: a repeat may come after midnight.
-func (s *submission) earlierDays(ctx context.Context, id uuid.UUID) (allocated, error) {
-	for back := 1; back <= repeatDays; back++ {
-		stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, -back))
-		if err != nil {
-			return allocated{}, err
+// otherDays looks through the days around today, the nearest first: a repeat may
+// come after midnight, or when a clock that was ahead has been put right.
+func (s *submission) otherDays(ctx context.Context, id uuid.UUID) (allocated, error) {
+	looked := map[string]bool{}
+	for days := 1; days <= repeatDays; days++ {
+		for _, away := range []int{-days, days} {
+			stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, away))
+			if err != nil {
+				return allocated{}, err
+			}
+			if looked[stream] { // the sequences of some formats last a year
+				continue
+			}
+			looked[stream] = true
+			found, err := s.earlier(ctx, stream, id, nil)
+			if fault.KindOf(err) != fault.NotFound {
+				return found, err
+			}
 		}
-		found, err := s.earlier(ctx, stream, id, nil)
-		if fault.KindOf(err) == fault.NotFound {
-			continue
-		}
-		return found, err
 	}
 	return allocated{}, ErrKeyReused
 }
