@@ -40,6 +40,8 @@ type numbers struct {
 	// last is the newest revision of sequences written to lately. It can be old
 	// when another process writes too, which the append notices.
 	last *lru.Cache[string, event.Expected]
+	// passed are the allocations of sequences that have passed.
+	passed *lru.Cache[string, *passedSequence]
 }
 
 // wanted is a number that somebody waits for.
@@ -56,7 +58,11 @@ func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
-	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last}, nil
+	passed, err := lru.New[string, *passedSequence](passedKept)
+	if err != nil {
+		return nil, fmt.Errorf("commands: %w", err)
+	}
+	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last, passed: passed}, nil
 }
 
 // give waits for a number. A caller that goes away before its number is written

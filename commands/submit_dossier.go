@@ -22,6 +22,9 @@ type Submissions interface {
 	EncodeFor(ctx context.Context, stream string, events []event.Event) ([]dossier.EncodedEvent, error)
 	// AppendEncoded appends events in their stored form.
 	AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error)
+	// FindsIDsElsewhere says whether an append is refused where one of its ids
+	// exists in another stream.
+	FindsIDsElsewhere() bool
 	// ReadBack yields a stream newest first, at most limit events (0: all).
 	ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error]
 }
@@ -143,13 +146,16 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 	if err != nil {
 		return allocated{}, err
 	}
-	// What is refused anyway does not wait for others.
-	if _, _, err := s.decide(1); err != nil {
-		return allocated{}, err
-	}
 	id := uuid.New()
 	if s.req.Key != "" {
 		id = event.IDFor(s.req.scope()+"\x00allocation", 0)
+		if found, err := s.dayBefore(ctx, stream, id); fault.KindOf(err) != fault.NotFound {
+			return found, err
+		}
+	}
+	// What is refused anyway does not wait for others.
+	if _, _, err := s.decide(1); err != nil {
+		return allocated{}, err
 	}
 	return s.numbers.give(ctx, stream, &wanted{submission: s, id: id, done: make(chan struct{})})
 }

@@ -138,6 +138,11 @@ type StreamMetadata struct {
 	Exists   bool
 }
 
+// StreamIDs is implemented by an engine that looks for a batch's ids only in the
+// stream that it appends to, as EventStoreDB does: an id that exists in another
+// stream is then taken, and not ErrIDReused.
+type StreamIDs interface{ StreamIDsOnly() bool }
+
 // Store is an event store. All methods are safe for concurrent use. Refusals
 // are *event.WrongRevision or faults of this package; other errors wrap their cause.
 type Store interface {

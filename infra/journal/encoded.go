@@ -23,6 +23,13 @@ func (j *Journal) EncodeFor(ctx context.Context, stream string, events []event.E
 	return out, nil
 }
 
+// FindsIDsElsewhere says whether an append is refused where one of its ids exists
+// in another stream.
+func (j *Journal) FindsIDsElsewhere() bool {
+	s, ok := j.store.(eventstore.StreamIDs)
+	return !ok || !s.StreamIDsOnly()
+}
+
 // AppendEncoded appends events in their stored form.
 func (j *Journal) AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (written event.Written, err error) {
 	ctx, end := appending(ctx, stream, len(events))

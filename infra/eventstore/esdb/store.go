@@ -59,7 +59,14 @@ type Store struct {
 	closed  error
 }
 
-var _ eventstore.Store = (*Store)(nil)
+var (
+	_ eventstore.Store     = (*Store)(nil)
+	_ eventstore.StreamIDs = (*Store)(nil)
+)
+
+// StreamIDsOnly implements eventstore.StreamIDs. What is behind the connection
+// may look further, as the project's own server does; EventStoreDB does not.
+func (s *Store) StreamIDsOnly() bool { return true }
 
 // Open connects and makes sure that the server answers. The context bounds only that.
 func Open(ctx context.Context, opts Options) (*Store, error) {
