@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // Upcast turns the JSON of an older version of an event into the next version's.
@@ -46,6 +48,13 @@ func Register[T Payload](r *Registry) {
 	r.mustBeNew(name)
 	r.decode[name] = func(data json.RawMessage) (Payload, error) {
 		var p T
+		if jsonv2.Unmarshal(data, &p, jsonv2.RejectUnknownMembers(true)) == nil {
+			return p, nil
+		}
+		// It reads the form in which events are stored in half the time. What is
+		// unusual (a member that is not known, in other letters, twice) means what
+		// encoding/json makes of it.
+		p = *new(T)
 		if err := json.Unmarshal(data, &p); err != nil {
 			return nil, fmt.Errorf("event.malformed: %s: %w", name, err)
 		}

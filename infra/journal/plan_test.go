@@ -22,14 +22,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// allShapes are the payloads of every type of the ledger, empty.
-func allShapes(t testing.TB) []event.Payload {
+func allTypes() *event.Registry {
 	r := event.NewRegistry()
 	for _, register := range []func(*event.Registry){
 		dossier.Register, legacy.Register, procedure.Register, agency.Register, worktime.Register, access.Register, policy.Register, commands.Register,
 	} {
 		register(r)
 	}
+	return r
+}
+
+// allShapes are the payloads of every type of the ledger, empty.
+func allShapes(t testing.TB) []event.Payload {
+	r := allTypes()
 	var shapes []event.Payload
 	for _, name := range r.Types() {
 		if p, err := r.Decode(name, []byte("{}")); err == nil && p.EventType() == name {
@@ -178,6 +183,31 @@ func TestAPlanWritesTheBytesOfTheGeneralForm(t *testing.T) {
 				t.Fatal("there is no plan for this type, so it is written the slow way")
 			}
 			rapid.Check(t, func(t *rapid.T) { checkPlanned(t, anyOfType(t, reflect.TypeOf(shape)).Interface().(event.Payload)) })
+		})
+	}
+}
+
+// What is written is read again as encoding/json reads it, also where it was
+// damaged on the way.
+func TestEventsAreReadAsEncodingJSONReadsThem(t *testing.T) {
+	registry := allTypes()
+	for _, shape := range allShapes(t) {
+		t.Run(shape.EventType(), func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				data, ok, err := planned(anyOfType(t, reflect.TypeOf(shape)).Interface().(event.Payload), sealedForTest)
+				if !ok || err != nil {
+					return
+				}
+				if rapid.Bool().Draw(t, "damaged") {
+					data = damaged(t, data)
+				}
+				got, err := registry.Decode(shape.EventType(), data)
+				want := reflect.New(reflect.TypeOf(shape))
+				wantErr := json.Unmarshal(data, want.Interface())
+				if (err == nil) != (wantErr == nil) || err == nil && !reflect.DeepEqual(got, want.Elem().Interface()) {
+					t.Fatalf("%s\nis read as %#v, %v\nencoding/json reads %#v, %v", data, got, err, want.Elem().Interface(), wantErr)
+				}
+			})
 		})
 	}
 }
