@@ -32,8 +32,9 @@ func Register(r *event.Registry) {
 type Allocations func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error]
 
 // FinishSubmissions completes every submission whose number was given out but
-// whose dossier did not come to be, because the process died in between. It is
-// run before commands are taken; it returns how many it finished.
+// whose dossier did not come to be, because a process died in between. It is
+// run before commands are taken, and from time to time after that, so that it
+// never has to look far back; it returns how many it finished.
 func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocations) (int, error) {
 	after, err := d.lastChecked(ctx)
 	if err != nil {
@@ -49,11 +50,11 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 		if !ok {
 			continue
 		}
-		answer, err := d.submissions.AppendEncoded(ctx, dossier.StreamOf(given.Dossier), event.None, given.Submission)
+		fresh, err := d.finishOne(ctx, given)
 		if err != nil {
 			return finished, fmt.Errorf("finish submission of dossier %s: %w", given.Dossier, err)
 		}
-		if !answer.Repeated {
+		if fresh {
 			finished++
 		}
 		position := e.Position
@@ -67,6 +68,22 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 		return finished, fmt.Errorf("finish submissions: %w", err)
 	}
 	return finished, nil
+}
+
+// finishOne appends the submission of a number that has no dossier. That its
+// request may be doing the same at this moment is no harm: the events are the same.
+func (d *Dossiers) finishOne(ctx context.Context, given dossier.NumberAllocated) (fresh bool, err error) {
+	stream := dossier.StreamOf(given.Dossier)
+	for _, err := range d.submissions.ReadBack(ctx, stream, 1) {
+		if err == nil {
+			return false, nil
+		}
+		if fault.KindOf(err) != fault.NotFound {
+			return false, err
+		}
+	}
+	answer, err := d.submissions.AppendEncoded(ctx, stream, event.None, given.Submission)
+	return err == nil && !answer.Repeated, err
 }
 
 func (d *Dossiers) lastChecked(ctx context.Context) (*uint64, error) {

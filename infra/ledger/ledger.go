@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -155,20 +154,21 @@ func (l *Ledger) openRegisters(ctx context.Context) error {
 		return err
 	}
 	l.Registers = registers.New(lifeEvents)
+	head, some, err := l.Store.Head(ctx)
+	if err != nil {
+		return err
+	}
 	if err := l.Registers.Load(l.Journal.ReadAll(ctx, nil, registers.StreamPrefixes...)); err != nil {
 		return err
+	}
+	if some {
+		l.Registers.Reached(head) // what they follow begins behind it
 	}
 	if l.Dossiers, err = commands.NewDossiers(l.Journal, l.Journal, l.Registers, l.Registers, l.Registers, l.Now); err != nil {
 		return err
 	}
-	finished, err := l.Dossiers.FinishSubmissions(ctx, func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {
-		return l.Journal.ReadAll(ctx, after, dossier.SequencePrefix)
-	})
-	if err != nil {
+	if err := l.finishSubmissions(ctx); err != nil {
 		return err
-	}
-	if finished > 0 {
-		l.Log.Info("submissions that a crash had cut off were completed", "count", finished)
 	}
 	if l.Erasures, err = commands.NewErasures(l.Journal, l.Vault, l.Now); err != nil {
 		return err

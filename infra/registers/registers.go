@@ -115,7 +115,16 @@ func (r *Registers) applyNorm(e event.Event) error {
 	return nil
 }
 
-// Position is that of the last event folded; ok is false where there was none.
+// Reached says that every event up to a position was folded or is of no concern.
+func (r *Registers) Reached(position uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.seen || position > r.position {
+		r.position, r.seen = position, true
+	}
+}
+
+// Position is up to where events were folded; ok is false where there were none.
 func (r *Registers) Position() (position uint64, ok bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

@@ -93,6 +93,7 @@ type Store struct {
 
 	watches watches
 	mark    *watermark
+	listing listing
 
 	committer committerState
 	// stored holds the ids that were there at opening, when it has been read.
@@ -135,6 +136,7 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		log:      opts.Logger,
 		now:      opts.Now,
 		bulk:     bulk,
+		listing:  defaultListing,
 		disk:     room.New(),
 		requests: make(chan *request, queueSize),
 		groups:   make(chan *group, groupsInFlight),

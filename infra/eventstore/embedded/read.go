@@ -61,6 +61,13 @@ func (s *Store) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2[
 		scan := newAllScan(s, read.Filter)
 		scan.span(read.Direction, read.After, s.next.Load())
 		left := limitOf(read.Limit)
+		if stretches, ok, err := s.listed(ctx, read.Filter.StreamPrefixes, scan.low, scan.high); err != nil {
+			yield(eventstore.Recorded{}, err)
+			return
+		} else if ok {
+			scan.readListed(ctx, stretches, left, yield)
+			return
+		}
 		for size := chunkEventsMin; left > 0 && !scan.done(); size = min(2*size, chunkEventsMax) {
 			events, err := scan.chunk(ctx, min(size, left))
 			for i := range events {
