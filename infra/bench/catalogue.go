@@ -5,4 +5,5 @@ var catalogue = []Benchmark{
 	appending,
 	httpCommands,
 	httpTimeline,
+	worklists,
 }
