@@ -18,7 +18,7 @@ func (r *Reports) Activities(ctx context.Context, filter Filter, opts Options) (
 	// A case has one first occurrence of each of its activities.
 	return list[ActivityCount](ctx, r, "activities", `
 SELECT activity, count() AS n, countIf(occurrence = 1) AS cases
-FROM events FINAL`+s.rows()+`
+FROM events FINAL`+s.events()+`
 GROUP BY activity
 ORDER BY n DESC, activity`, s, opts)
 }

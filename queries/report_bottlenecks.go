@@ -57,7 +57,7 @@ func (r *Reports) Bottlenecks(ctx context.Context, filter Filter, opts Options) 
 SELECT kind, step, agency, n, median_s, p90_s, total_s, others_s,
        total_s / greatest(sum(total_s) OVER (), 1) AS share
 FROM (`+waits(WaitStep, "step", "working_seconds", "sum(waiting_seconds)", "steps", s.rows())+`
-    UNION ALL`+waits(WaitActivity, "activity", "working_since", "0", "events", s.rows("place > 0", "source != ''"))+`
+    UNION ALL`+waits(WaitActivity, "activity", "working_since", "0", "events", s.events("place > 0", "source != ''"))+`
 )
 ORDER BY total_s DESC, kind, step, agency`, s, opts)
 }

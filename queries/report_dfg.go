@@ -35,7 +35,7 @@ SELECT any(prev_activity) AS previous, any(events.activity) AS activity, count()
        toFloat64(sum(toInt128(`+column+`))) / n / `+perSecond+` AS mean_s,
        toFloat64(`+opts.percentile()+`(0.5)(`+column+`)) / `+perSecond+` AS median_s,
        max(`+column+`) / `+perSecond+` AS max_s
-FROM events FINAL`+s.rows("place > 0")+`
+FROM events FINAL`+s.events("place > 0")+`
 GROUP BY sipHash128(prev_activity), sipHash128(events.activity)
 ORDER BY n DESC, previous, activity`, s, opts)
 }

@@ -38,7 +38,10 @@ type Filter struct {
 // that comes from outside is in args.
 type scope struct {
 	conditions []string
-	args       []any
+	// source is the condition on where dossiers come from. It is apart because
+	// events say so too, and a dossier never changes it.
+	source string
+	args   []any
 }
 
 // firstEvent and reception are what a window is laid on.
@@ -64,9 +67,10 @@ func (r *Reports) scope(ctx context.Context, f Filter, windowOn string) (scope, 
 	switch f.Source {
 	case "":
 	case OwnSource:
-		s.conditions = append(s.conditions, "source = ''")
+		s.source = "source = ''"
 	default:
-		s.add("source = {source:String}", "source", f.Source)
+		s.source = "source = {source:String}"
+		s.args = append(s.args, clickhouse.Named("source", f.Source))
 	}
 	if f.Procedure != "" {
 		s.add("procedure = {procedure:String}", "procedure", f.Procedure)
@@ -88,18 +92,39 @@ func (s *scope) add(condition, name string, value any) {
 
 // dossiers gives the WHERE clause over the dossiers, with further conditions.
 func (s scope) dossiers(further ...string) string {
-	return where(append(append(slices.Clone(s.conditions), "events > 0"), further...))
+	return where(append(append(s.all(), "events > 0"), further...))
+}
+
+// all gives every condition on the dossiers.
+func (s scope) all() []string {
+	if s.source == "" {
+		return slices.Clone(s.conditions)
+	}
+	return append([]string{s.source}, s.conditions...)
+}
+
+// events gives the WHERE clause over the events of the chosen dossiers.
+func (s scope) events(further ...string) string {
+	if s.source != "" {
+		further = append(slices.Clone(further), s.source)
+	}
+	if len(s.conditions) > 0 {
+		further = append(slices.Clone(further), s.chosen())
+	}
+	return where(further)
 }
 
 // rows gives the WHERE clause over a table of which several rows belong to a
 // dossier: the rows of the chosen dossiers. The dossier decides, not what its
 // rows say, because procedure and agency can change during its life.
 func (s scope) rows(further ...string) string {
-	if len(s.conditions) > 0 {
-		further = append(slices.Clone(further), "code IN (SELECT code FROM dossiers FINAL"+where(s.conditions)+")")
+	if len(s.conditions) > 0 || s.source != "" {
+		further = append(slices.Clone(further), s.chosen())
 	}
 	return where(further)
 }
+
+func (s scope) chosen() string { return "code IN (SELECT code FROM dossiers FINAL" + where(s.all()) + ")" }
 
 func where(conditions []string) string {
 	if len(conditions) == 0 {

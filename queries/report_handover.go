@@ -22,7 +22,7 @@ func (r *Reports) Handover(ctx context.Context, filter Filter, opts Options) ([]
 	// Pairs are told apart by hashes, as in DirectlyFollows.
 	return list[HandoverCount](ctx, r, "handover", `
 SELECT any(prev_resource) AS giver, any(resource) AS taker, count() AS n
-FROM events FINAL`+s.rows("place > 0", "has_resource", "prev_has_resource")+`
+FROM events FINAL`+s.events("place > 0", "has_resource", "prev_has_resource")+`
 GROUP BY sipHash128(prev_resource), sipHash128(resource)
 ORDER BY n DESC, giver, taker`, s, opts)
 }

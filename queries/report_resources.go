@@ -19,7 +19,7 @@ func (r *Reports) Resources(ctx context.Context, filter Filter, opts Options) ([
 	// A case has one first event of each of its resources.
 	return list[ResourceLoad](ctx, r, "resources", `
 SELECT resource, count() AS n, countIf(resource_occurrence = 1) AS cases
-FROM events FINAL`+s.rows("has_resource")+`
+FROM events FINAL`+s.events("has_resource")+`
 GROUP BY resource
 ORDER BY n DESC, resource`, s, opts)
 }

@@ -18,7 +18,7 @@ func (r *Reports) Rework(ctx context.Context, filter Filter, opts Options) ([]Re
 	// A case that repeats an activity has exactly one second occurrence of it.
 	return list[ReworkCount](ctx, r, "rework", `
 SELECT activity, count() AS cases
-FROM events FINAL`+s.rows("occurrence = 2")+`
+FROM events FINAL`+s.events("occurrence = 2")+`
 GROUP BY activity
 ORDER BY cases DESC, activity`, s, opts)
 }

@@ -33,7 +33,7 @@ func (r *Reports) Summary(ctx context.Context, filter Filter, _ Options) (Summar
 	// DISTINCT looks at the dictionary of names, uniqExact at every row.
 	rows, err := read[row](ctx, r.db, "summary", `
 SELECT count() AS cases, sum(events) AS actions, minOrNull(first_at) AS first, maxOrNull(last_at) AS last,
-       (SELECT count() FROM (SELECT DISTINCT activity FROM events`+s.rows()+`)) AS activities
+       (SELECT count() FROM (SELECT DISTINCT activity FROM events`+s.events()+`)) AS activities
 FROM dossiers FINAL`+s.dossiers(), s.args)
 	if err != nil {
 		return Summary{}, err

@@ -5,5 +5,6 @@ var catalogue = []Benchmark{
 	appending,
 	httpCommands,
 	httpTimeline,
+	reports,
 	worklists,
 }

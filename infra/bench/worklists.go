@@ -22,7 +22,7 @@ var worklists = Benchmark{
 		}
 		defer func() { err = errors.Join(err, t.close()) }()
 		now := time.Date(2026, 11, 16, 3, 0, 0, 0, time.UTC)
-		simulated := min(2000, r.Events/4)
+		simulated := min(2000, r.Events/10)
 		if err := t.simulate(ctx, simulated, now); err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ var worklists = Benchmark{
 			return err
 		}
 		copied := 0
-		for size := max(r.Events/100, simulated); size <= r.Events; size *= 10 {
+		for _, size := range slices.Compact([]int{max(r.Events/100, simulated), max(r.Events/10, simulated), r.Events}) {
 			if add := size/simulated - 1 - copied; add > 0 {
 				if err := t.multiply(ctx, copied, add); err != nil {
 					return err
