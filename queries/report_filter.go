@@ -124,7 +124,9 @@ func (s scope) rows(further ...string) string {
 	return where(further)
 }
 
-func (s scope) chosen() string { return "code IN (SELECT code FROM dossiers FINAL" + where(s.all()) + ")" }
+func (s scope) chosen() string {
+	return "code IN (SELECT code FROM dossiers FINAL" + where(s.all()) + ")"
+}
 
 func where(conditions []string) string {
 	if len(conditions) == 0 {
