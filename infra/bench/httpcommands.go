@@ -38,7 +38,7 @@ var httpCommands = Benchmark{
 		}{
 			{"submit", func(ctx context.Context) (Sample, error) { return w.submit(ctx, regulars, w.agencies, r.Events) }},
 			{"submit, all at one agency", func(ctx context.Context) (Sample, error) {
-				return w.submit(ctx, regulars, w.agencies[:1], min(r.Events, 9000/r.Repetitions))
+				return w.submit(ctx, regulars, w.agencies[:1], min(r.Events, 6000/r.Repetitions))
 			}},
 			{"submit, each by somebody never seen before", func(ctx context.Context) (Sample, error) {
 				w.crowds++

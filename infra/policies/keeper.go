@@ -162,7 +162,7 @@ func (k *keeper) attend(ctx context.Context, p *plan, did func(policy.Wake)) err
 	k.schedule.settle(p)
 	now := k.config.Now()
 	if len(p.wakes) == 0 || !p.wakes[0].Ripe(now) {
-		p.failed = 0
+		k.schedule.mended(p)
 		return nil
 	}
 	w := p.wakes[0]
@@ -170,7 +170,7 @@ func (k *keeper) attend(ctx context.Context, p *plan, did func(policy.Wake)) err
 	if err != nil {
 		return err
 	}
-	p.failed = 0
+	k.schedule.mended(p)
 	k.schedule.did(p, w.Key())
 	if fresh {
 		k.metrics.done.WithLabelValues(string(w.Kind)).Inc()
@@ -198,5 +198,5 @@ func (k *keeper) standing() (open, failing int, next time.Time) {
 	if _, at, ok := k.schedule.first(); ok {
 		next = at
 	}
-	return len(k.schedule.plans), k.schedule.failing(), next
+	return len(k.schedule.plans), k.schedule.failing, next
 }

@@ -127,11 +127,17 @@ func (r *Runner) Run(ctx context.Context) {
 	acting.Wait()
 }
 
+func (r *Runner) live() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state == Live
+}
+
 // act does what is due, woken by the clock and by what is read.
 func (r *Runner) act(ctx context.Context) {
 	for {
 		wait := r.config.Look
-		if r.Status().State == Live {
+		if r.live() {
 			if next, ok := r.keeper.work(ctx, func(policy.Wake) {}); ok {
 				wait = min(wait, max(0, next.Sub(r.config.Now())))
 			}

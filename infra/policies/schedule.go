@@ -33,6 +33,8 @@ func (p *plan) next() time.Time {
 type schedule struct {
 	plans map[string]*plan
 	queue queue
+	// failing counts the plans on which the last try failed.
+	failing int
 }
 
 func newSchedule() *schedule { return &schedule{plans: map[string]*plan{}} }
@@ -67,6 +69,9 @@ func (s *schedule) did(p *plan, key string) {
 // later puts a plan off after a failure.
 func (s *schedule) later(p *plan, until time.Time) {
 	p.retry = until
+	if p.failed == 0 {
+		s.failing++
+	}
 	p.failed++
 	s.settle(p)
 }
@@ -74,6 +79,7 @@ func (s *schedule) later(p *plan, until time.Time) {
 // close forgets a dossier that has ended.
 func (s *schedule) close(code string) {
 	if p, ok := s.plans[code]; ok {
+		s.mended(p)
 		p.wakes = nil
 		s.settle(p)
 		delete(s.plans, code)
@@ -100,15 +106,12 @@ func (s *schedule) first() (p *plan, at time.Time, ok bool) {
 	return s.queue[0], s.queue[0].next(), true
 }
 
-// failing counts the dossiers on which the last try failed.
-func (s *schedule) failing() int {
-	n := 0
-	for _, p := range s.plans {
-		if p.failed > 0 {
-			n++
-		}
+// mended notes that a try did not fail.
+func (s *schedule) mended(p *plan) {
+	if p.failed > 0 {
+		s.failing--
 	}
-	return n
+	p.failed = 0
 }
 
 // queue implements heap.Interface.
