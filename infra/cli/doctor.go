@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"dossierledger/domain/fault"
+	"dossierledger/infra/clickhouse/chdb"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
@@ -111,6 +112,9 @@ func readEverything(w *world, l *ledger.Ledger) (events int, err error) {
 }
 
 func wayOutOf(err error) string {
+	if fault.CodeOf(err) == chdb.CodeStart {
+		return "where it does not start again, stop the ledger and remove clickhouse/ in the data folder: the read models are made again from the events"
+	}
 	switch fault.KindOf(err) {
 	case fault.Unavailable:
 		return "stop the other process, or start the neighbour that is away, and try again"

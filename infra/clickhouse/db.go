@@ -77,12 +77,21 @@ func (db *DB) startEngine(ctx context.Context) error {
 	if db.config.Dir == "" {
 		return fault.New(fault.Invalid, CodeDSN, "neither a ClickHouse DSN nor a directory for the embedded engine is given")
 	}
-	engine, err := chdb.Open(db.config.Dir, chdb.Options{
+	options := chdb.Options{
 		Library:        db.config.Library,
 		MaxMemory:      db.config.MaxMemory,
 		MaxConnections: db.config.maxConnections(),
 		Logger:         db.config.logger(),
-	})
+	}
+	engine, err := chdb.Open(db.config.Dir, options)
+	if fault.CodeOf(err) == chdb.CodeHollow {
+		// All that it holds is made of the events, and is made of them again.
+		db.config.logger().Warn("the embedded ClickHouse is begun anew", "dir", db.config.Dir, "error", err)
+		if err := chdb.Clear(db.config.Dir); err != nil {
+			return err
+		}
+		engine, err = chdb.Open(db.config.Dir, options)
+	}
 	if err != nil {
 		return err
 	}

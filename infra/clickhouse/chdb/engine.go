@@ -93,7 +93,7 @@ var running struct {
 
 // Open starts the engine on dir, which is created where it is missing and which
 // belongs to the engine alone. It takes 0.1–0.5 s, most of it for checking the
-// library. Faults: CodeMissing, CodeChecksum, CodePlatform, CodeUnusable,
+// library. Faults: CodeMissing, CodeChecksum, CodePlatform, CodeUnusable, CodeHollow,
 // CodeLoaded, CodeOpen (this process has one already), CodeLocked (another
 // process uses dir), CodeStart.
 func Open(dir string, options Options) (*Engine, error) {
@@ -148,7 +148,11 @@ func Open(dir string, options Options) (*Engine, error) {
 	if e.lock, err = lockDirectory(dir); err != nil {
 		return nil, err
 	}
-	if err := e.start(options.MaxMemory); err != nil {
+	err = whole(dir)
+	if err == nil {
+		err = e.start(options.MaxMemory)
+	}
+	if err != nil {
 		_ = e.lock.Close() // gives the lock back; the start's error is the one to tell
 		return nil, err
 	}

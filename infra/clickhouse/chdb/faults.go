@@ -27,6 +27,9 @@ const (
 	CodeOpen = "chdb.already-open"
 	// CodeLocked: another process uses the directory.
 	CodeLocked = "chdb.directory-locked"
+	// CodeHollow: the definition of a table is empty, and the engine does not start
+	// on the directory until it is cleared.
+	CodeHollow = "chdb.definition-empty"
 	// CodeStart: the engine does not start on the directory.
 	CodeStart = "chdb.start-failed"
 	// CodeClosed: the engine is closed.
