@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"dossierledger/domain/fault"
@@ -42,18 +43,26 @@ func ReadMaster(path string) (*FileMaster, error) {
 	return &FileMaster{aead: aead}, nil
 }
 
-// MakeMaster writes a new master key file. It never replaces one that exists.
+// MakeMaster writes a new master key file. It never replaces one that exists, and
+// when it returns the file is there whole, whatever happens to the machine.
 func MakeMaster(path string) error {
 	raw := make([]byte, keySize)
 	if _, err := rand.Read(raw); err != nil {
 		return fmt.Errorf("keys: random: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // for its owner alone
 	if err != nil {
 		return fmt.Errorf("keys: make master key file: %w", err)
 	}
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(raw) + "\n")
-	return errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("keys: make master key file: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // Wrap implements Master.
