@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // disk is a file system of the test's own: what is written goes through the
@@ -43,11 +45,15 @@ type undo struct {
 	old    []byte
 	size   int64 // of the file before
 	length int64
+	at     time.Time
 }
 
-// undoMax bounds what is remembered of a file that is never synced; what is
-// older has long been written by a kernel.
-const undoMax = 2048
+const (
+	// undoMax bounds what is remembered of a file that is never synced.
+	undoMax = 2048
+	// writtenAfter is when a kernel has written by itself what nobody synced.
+	writtenAfter = 40 * time.Second
+)
 
 // mountDisk gives a disk of a size in bytes, or skips where this machine or user
 // cannot have one.
@@ -160,6 +166,9 @@ func (d *disk) losePower(r *rand.Rand) (lost int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, writes := range d.unsynced {
+		for len(writes) > 0 && time.Since(writes[0].at) > writtenAfter {
+			writes = writes[1:]
+		}
 		keep := r.IntN(len(writes) + 1)
 		f, err := os.OpenFile(filepath.Join(d.backing, name), os.O_RDWR, 0)
 		if err != nil {
@@ -233,6 +242,7 @@ var (
 	_ fs.NodeRenamer   = (*node)(nil)
 	_ fs.NodeUnlinker  = (*node)(nil)
 	_ fs.FileWriter    = (*handle)(nil)
+	_ fs.FileWritever  = (*handle)(nil)
 	_ fs.FileFsyncer   = (*handle)(nil)
 )
 
@@ -273,16 +283,27 @@ func (n *node) Rename(ctx context.Context, name string, parent fs.InodeEmbedder,
 	if errno == 0 {
 		from := filepath.Join(n.name(), name)
 		to := filepath.Join(parent.EmbeddedInode().Path(n.Root()), newName)
-		n.disk.mu.Lock()
-		defer n.disk.mu.Unlock()
-		moved, ok := n.disk.unsynced[from]
-		delete(n.disk.unsynced, from)
-		delete(n.disk.unsynced, to)
-		if ok {
-			n.disk.unsynced[to] = moved
-		}
+		n.disk.renamed(from, to, flags&unix.RENAME_EXCHANGE != 0)
 	}
 	return errno
+}
+
+// renamed moves what a file, or the files of a folder, have not synced.
+func (d *disk) renamed(from, to string, exchanged bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	after := map[string][]undo{}
+	for name, writes := range d.unsynced {
+		switch {
+		case name == from || strings.HasPrefix(name, from+"/"):
+			after[to+strings.TrimPrefix(name, from)] = writes
+		case name != to && !strings.HasPrefix(name, to+"/"):
+			after[name] = writes
+		case exchanged:
+			after[from+strings.TrimPrefix(name, to)] = writes
+		}
+	}
+	d.unsynced = after
 }
 
 // Unlink implements fs.NodeUnlinker.
@@ -344,10 +365,13 @@ func (n *node) remember(offset, length int64) {
 	d := n.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	writes := append(d.unsynced[n.name()], undo{offset: offset, old: old, size: size, length: length})
+	writes := append(d.unsynced[n.name()], undo{offset: offset, old: old, size: size, length: length, at: time.Now()})
 	d.unsynced[n.name()] = writes[max(0, len(writes)-undoMax):]
 	d.writes++
 }
+
+// PassthroughFd keeps the kernel from writing to the tmpfs past this process.
+func (h *handle) PassthroughFd() (int, bool) { return 0, false }
 
 // Write implements fs.FileWriter.
 func (h *handle) Write(ctx context.Context, data []byte, offset int64) (uint32, syscall.Errno) {
@@ -358,6 +382,11 @@ func (h *handle) Write(ctx context.Context, data []byte, offset int64) (uint32, 
 	time.Sleep(delay)
 	h.node.remember(offset, int64(len(data)))
 	return h.LoopbackFile.Write(ctx, data, offset)
+}
+
+// Writev implements fs.FileWritever: what comes in pieces is one write too.
+func (h *handle) Writev(ctx context.Context, data [][]byte, offset int64) (uint32, syscall.Errno) {
+	return h.Write(ctx, slices.Concat(data...), offset)
 }
 
 // Fsync implements fs.FileFsyncer.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,7 @@ var life = []struct{ as, action, body string }{
 type file struct {
 	code, applicant string
 	stage           int
+	watched         bool
 }
 
 // load is people who act through the HTTP API, go on whatever happens, and note
@@ -217,9 +219,15 @@ func (l *load) attach(ctx context.Context, r *rand.Rand) {
 		f = l.busy[r.IntN(len(l.busy))]
 	}
 	l.mu.Unlock()
-	if f != nil {
-		l.carry(ctx, l.request(f.applicant, "/api/v1/dossiers/"+f.code+"/attach-document",
-			document("", fmt.Sprintf("%064x", r.Uint64()))), r)
+	if f == nil {
+		return
+	}
+	q := l.request(f.applicant, "/api/v1/dossiers/"+f.code+"/attach-document", document("", fmt.Sprintf("%064x", r.Uint64())))
+	l.carry(ctx, q, r)
+	if q.problem == "dossier.too-many-documents" {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.busy = slices.DeleteFunc(l.busy, func(b *file) bool { return b == f })
 	}
 }
 

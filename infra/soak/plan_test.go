@@ -127,8 +127,9 @@ func (s *site) endure(p plan, faults []mishap) {
 			s.up()
 		}
 		if testing.Verbose() {
-			s.t.Logf("%d: %s, checked after %s: %d of %d acknowledged commands found, %d events", n, f.name,
-				time.Since(began).Round(10*time.Millisecond), s.figures.Found, s.figures.Acknowledged, s.subscribers[0].chronicle.size())
+			b := s.figures.Balance
+			s.t.Logf("%d: %s, checked after %s: %d commands acknowledged, %d of them found and %d with nothing to do, %d events", n, f.name,
+				time.Since(began).Round(10*time.Millisecond), b.Acknowledged, b.Found, b.Nothing, s.subscribers[0].chronicle.size())
 		}
 	}
 	s.eventually("enough was done", func() bool {
@@ -151,6 +152,9 @@ func (s *site) conclude() {
 	f.print(s.t)
 	if f.Found < 20 || f.Refused == 0 || f.NamesRead == 0 || f.RebuildsEqual == 0 {
 		s.t.Errorf("too little happened for anything to be shown: %+v", f)
+	}
+	if f.Faults["power lost"] > 5 && f.WritesLost == 0 {
+		s.t.Error("power was lost and no write with it")
 	}
 	for _, sub := range f.Subscriptions {
 		if sub.Gaps > 0 || sub.Duplicates > 0 {

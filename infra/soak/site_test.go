@@ -329,8 +329,11 @@ func (s *site) begin(people int, pace time.Duration) {
 func (s *site) watchTimelines() {
 	s.load.mu.Lock()
 	defer s.load.mu.Unlock()
-	for _, f := range s.load.busy[len(s.timelines):] {
-		s.timelines = append(s.timelines, followTimeline(s.url, f.code))
+	for _, f := range s.load.busy {
+		if !f.watched {
+			f.watched = true
+			s.timelines = append(s.timelines, followTimeline(s.url, f.code))
+		}
 	}
 }
 
