@@ -170,7 +170,7 @@ type commandLine struct {
 
 var (
 	helpCommand  = regexp.MustCompile(`(?m)^  ([a-z]+)( .*)?$`)
-	helpOption   = regexp.MustCompile(`^ +(?:-\w, )?--(?:\[no-\])?([a-z][a-z-]*)(?:=(\S+))?(?:\s+(.*))?$`)
+	helpOption   = regexp.MustCompile(`^ +(?:-\w, )?--(?:\[no-\])?([a-z][a-z0-9-]*)(?:=(\S+))?(?:\s+(.*))?$`)
 	helpVariable = regexp.MustCompile(`\s*\(\$([A-Z_0-9]+)(?:, \$[A-Z_0-9]+)*\)`)
 )
 
@@ -231,7 +231,7 @@ func (l *commandLine) read(help, command string) {
 
 var (
 	namedCommand = regexp.MustCompile(`(?m)(?:^|[^a-z./-]|bin/)ledger ([a-z]+)`)
-	namedOption  = regexp.MustCompile(`(?:^|[\s(|,])--([a-z][a-z-]*)`)
+	namedOption  = regexp.MustCompile(`(?:^|[\s(|,])--([a-z][a-z0-9-]*)`)
 )
 
 func checkCommandLine(t *testing.T, pages []*page, help commandLine) {

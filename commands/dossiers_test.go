@@ -17,6 +17,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
 	"dossierledger/infra/ledger"
+	"github.com/google/uuid"
 )
 
 // clock is a clock that tests move.
@@ -227,6 +228,26 @@ func TestANumberThatACrashLeftWithoutDossierIsCompleted(t *testing.T) {
 	})
 	if err != nil || finished != 0 {
 		t.Fatalf("checked again: %d, %v", finished, err)
+	}
+}
+
+// A ledger that was copied to another store notes a position of the first one.
+func TestANoteOfAnotherStoresPositionIsNotBelieved(t *testing.T) {
+	o := openOffice(t)
+	note := event.New(uuid.New(), event.Metadata{}, commands.SubmissionsChecked{UpTo: 1 << 40})
+	if _, err := o.Journal.Append(t.Context(), "ledger-submissions", event.Any, note); err != nil {
+		t.Fatal(err)
+	}
+	crashed, err := commands.NewDossiers(o.Journal, &dying{Submissions: o.Journal, dead: true}, o.Registers, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := crashed.Submit(t.Context(), commands.Request{Actor: citizen("p-1"), Key: "k"}, application("p-1")); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	o.reopen()
+	if n := count(t, o, agency+"-261008-0001"); n != 1 {
+		t.Errorf("the dossier has %d events after the restart", n)
 	}
 }
 

@@ -94,7 +94,9 @@ func (d *Dossiers) lastChecked(ctx context.Context) (*uint64, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finish submissions: %w", err)
 		}
-		if checked, ok := e.Payload.(SubmissionsChecked); ok {
+		// The note comes behind what it tells of. In a ledger that was copied to a store
+		// that counts other positions it may not, and then everything is checked.
+		if checked, ok := e.Payload.(SubmissionsChecked); ok && checked.UpTo < e.Position {
 			return &checked.UpTo, nil
 		}
 	}

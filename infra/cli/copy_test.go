@@ -69,6 +69,16 @@ func eventStoreDB(t testing.TB, data string) string {
 	return write(t, "connection", "esdb://"+listener.Addr().String()+"?tls=false\n")
 }
 
+// lasts is how long a command line takes in a process of its own.
+func lasts(t testing.TB, args ...string) time.Duration {
+	t.Helper()
+	began := time.Now()
+	if !killed(t, time.Hour, args...) {
+		t.Fatalf("%v did not end", args)
+	}
+	return time.Since(began)
+}
+
 // killed runs a command line in a process of its own and kills it at some moment
 // before longest; it says whether the command had ended by itself.
 func killed(t testing.TB, longest time.Duration, args ...string) (ended bool) {
@@ -84,7 +94,11 @@ func killed(t testing.TB, longest time.Duration, args ...string) (ended bool) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(time.Duration(rand.Int64N(int64(longest))), func() { _ = child.Process.Kill() }) // it may have ended
+	after := longest
+	if longest < time.Hour {
+		after = time.Duration(rand.Int64N(int64(longest)))
+	}
+	timer := time.AfterFunc(after, func() { _ = child.Process.Kill() }) // it may have ended
 	defer timer.Stop()
 	err = child.Wait()
 	if code := child.ProcessState.ExitCode(); code > 0 {
@@ -106,20 +120,20 @@ type copied struct {
 
 func TestAKilledCopyIsMadeWholeByTheNext(t *testing.T) {
 	for name, c := range map[string]struct {
-		events  int
-		longest time.Duration
-		target  func(t *testing.T) string
+		events int
+		target func(t *testing.T) string
 	}{
-		"into a folder":        {60_000, 500 * time.Millisecond, func(t *testing.T) string { return filepath.Join(t.TempDir(), "copy") }},
-		"into an EventStoreDB": {2500, 500 * time.Millisecond, func(t *testing.T) string { return eventStoreDB(t, t.TempDir()) }},
+		"into a folder":        {40_000, func(t *testing.T) string { return filepath.Join(t.TempDir(), "copy") }},
+		"into an EventStoreDB": {1500, func(t *testing.T) string { return eventStoreDB(t, t.TempDir()) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, log := t.TempDir(), slices.Collect(storetest.Log(4, c.events))
 			fillLedger(t, data, log)
+			longest := lasts(t, "copy", "--from", data, "--to", c.target(t))
 			target := c.target(t)
 			kills := 0
-			for range 6 {
-				if !killed(t, c.longest, "copy", "--from", data, "--to", target) {
+			for range 4 {
+				if !killed(t, longest*4/5, "copy", "--from", data, "--to", target) {
 					kills++
 				}
 			}
@@ -182,7 +196,7 @@ func TestACopyThatDiffersIsADefect(t *testing.T) {
 func TestACopyOfNothingIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	fillLedger(t, filepath.Join(dir, "a"), slices.Collect(storetest.Log(5, 10)))
-	ledgerCommand(dir, "copy", "--from", filepath.Join(dir, "none"), "--to", filepath.Join(dir, "b")).refused(t, exitFailed, "copy.no-source", "none")
+	ledgerCommand(dir, "copy", "--from", filepath.Join(dir, "none"), "--to", filepath.Join(dir, "b")).refused(t, exitFailed, "ledger.none", "none")
 	ledgerCommand(dir, "copy", "--from", filepath.Join(dir, "a"), "--to", filepath.Join(dir, "x", "..", "a")).refused(t, exitUsage, "the same place")
 	if _, err := os.Stat(filepath.Join(dir, "none")); !os.IsNotExist(err) {
 		t.Errorf("the source was made: %v", err)

@@ -49,7 +49,8 @@ func (c *eventstoreCommand) Run(w *world) error {
 		return errors.Join(err, listener.Close())
 	}
 	w.log.Info("serving the event store", "address", listener.Addr().String(), "data", data, "insecure", c.Insecure)
-	return errors.Join(ledger.ServeEventStore(w.ctx, store, face, listener, w.log), store.Close())
+	closeOffer := ledger.OfferBeside(data, store, nil, w.log)
+	return errors.Join(ledger.ServeEventStore(w.ctx, store, face, listener, w.log), closeOffer(), store.Close())
 }
 
 // offerEvents serves the ledger's events to EventStoreDB clients for reading,

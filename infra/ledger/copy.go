@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
-	"dossierledger/domain/fault"
+	"dossierledger/infra/backup"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/eventstore/esdb"
 	"dossierledger/infra/eventstore/transfer"
@@ -53,14 +52,8 @@ func Copy(ctx context.Context, from, to string, config Config, progress func(don
 	return c, err
 }
 
-// eventSource is a log that can be read.
-type eventSource interface {
-	transfer.Source
-	Head(ctx context.Context) (position uint64, ok bool, err error)
-}
-
 type copySource struct {
-	eventSource
+	backup.Source
 	what     string
 	embedded bool
 	close    func() error
@@ -81,15 +74,11 @@ func openSource(ctx context.Context, path string, config Config) (copySource, er
 		}
 		return copySource{store, what, false, store.Close}, nil
 	}
-	if _, err := os.Stat(filepath.Join(path, "events")); errors.Is(err, fs.ErrNotExist) {
-		return copySource{}, fault.New(fault.NotFound, "copy.no-source",
-			"%s is neither the data folder of a ledger on the embedded store nor a file with the connection string of an EventStoreDB", path)
-	}
-	store, err := embedded.Open(ctx, embedded.Options{Dir: filepath.Join(path, "events"), Logger: config.Logger, Now: config.Now})
+	events, err := openEvents(ctx, path, config)
 	if err != nil {
 		return copySource{}, err
 	}
-	return copySource{store, "the embedded store in " + path, true, store.Close}, nil
+	return copySource{events, "the embedded store in " + path, true, events.close}, nil
 }
 
 func openTarget(ctx context.Context, path string, config Config) (copyTarget, error) {

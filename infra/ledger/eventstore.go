@@ -21,6 +21,9 @@ import (
 // OpenStore opens the event store that a configuration names: the embedded one
 // in the data folder or an EventStoreDB.
 func OpenStore(ctx context.Context, config Config) (eventstore.Store, error) {
+	if err := checkRestored(config.Data); err != nil {
+		return nil, err
+	}
 	if config.EventStoreFile == "" {
 		return embedded.Open(ctx, embedded.Options{Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now})
 	}

@@ -90,7 +90,8 @@ func Registry() *event.Registry {
 }
 
 // Open opens the ledger in its data folder, which one process can have open at
-// a time, and completes what a crash cut off.
+// a time, and completes what a crash cut off. While it is open, backups and copies
+// can be made beside it.
 func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -120,6 +121,7 @@ func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 	if err := l.openKeys(ctx); err != nil {
 		return l, err
 	}
+	l.closers = append(l.closers, OfferBeside(config.Data, store, l.Vault, config.Logger))
 	if l.Journal, err = journal.New(store, Registry(), l.Vault); err != nil {
 		return l, err
 	}
@@ -131,6 +133,9 @@ func (l *Ledger) openKeys(ctx context.Context) error {
 	if path == "" {
 		path = filepath.Join(l.Config.Data, "master.key")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			if kept, err := os.ReadDir(filepath.Join(l.Config.Data, "keys", "shards")); err == nil && len(kept) > 0 {
+				return fault.New(fault.Invalid, "keys.no-master", "the keys in %s were made with a master key that is not here: name its file with --master-key-file", l.Config.Data)
+			}
 			if err := keys.MakeMaster(path); err != nil {
 				return err
 			}

@@ -198,24 +198,29 @@ func (o Options) events(ctx context.Context, s Source, leftOut *uint64) iter.Seq
 	return func(yield func(eventstore.Recorded, error) bool) {
 		entries := map[string]uint64{}
 		for e, err := range all {
-			if err == nil {
-				target, isMetadata := strings.CutPrefix(e.Stream, "$$")
-				if strings.HasPrefix(target, "$") {
-					if leftOut != nil {
-						*leftOut++
-					}
-					continue
+			if err == nil && !OfTheLedger(&e) {
+				if leftOut != nil {
+					*leftOut++
 				}
-				if isMetadata {
-					e.Revision = entries[target]
-					entries[target]++
-				}
+				continue
+			}
+			if err == nil && strings.HasPrefix(e.Stream, metadataPrefix) {
+				e.Revision = entries[e.Stream]
+				entries[e.Stream]++
 			}
 			if !yield(e, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+const metadataPrefix = "$$"
+
+// OfTheLedger says whether an event belongs to the ledger rather than to a server
+// that keeps it.
+func OfTheLedger(e *eventstore.Recorded) bool {
+	return !strings.HasPrefix(strings.TrimPrefix(e.Stream, metadataPrefix), "$")
 }
 
 // compare finds the first difference between two stores whose hashes differ.
