@@ -271,10 +271,12 @@ func TestKubernetesLedger(t *testing.T) {
 func TestClickHouseCluster(t *testing.T) {
 	all := readManifests(t, replicated)
 	cluster, keeper := document(t, replicated+"/config/cluster.yaml"), document(t, replicated+"/config/keeper.yaml")
-	hosts := func(set string) map[string]bool {
+	hosts := func(sets ...string) map[string]bool {
 		named := map[string]bool{}
-		for i := range number(all["StatefulSet/"+set], "spec", "replicas") {
-			named[fmt.Sprintf("%s-%d.%s", set, i, text(all["StatefulSet/"+set], "spec", "serviceName"))] = true
+		for _, set := range sets {
+			for i := range number(all["StatefulSet/"+set], "spec", "replicas") {
+				named[fmt.Sprintf("%s-%d.%s", set, i, text(all["StatefulSet/"+set], "spec", "serviceName"))] = true
+			}
 		}
 		return named
 	}
@@ -290,12 +292,20 @@ func TestClickHouseCluster(t *testing.T) {
 		variables[text(v, "name")] = text(v, "value")
 	}
 	name := variables["LEDGER_CLICKHOUSE_CLUSTER"]
-	shard := mapping(cluster, "remote_servers", name, "shard")
-	if shard == nil || at(shard, "internal_replication") != true {
-		t.Fatalf("the cluster %q is not one shard whose replicas copy from each other", name)
+	shards := list(cluster, "remote_servers", name, "shard")
+	if len(shards) != 2 || text(cluster, "remote_servers", name, "secret", "@from_env") == "" {
+		t.Fatalf("the cluster %q has %d shards, or no secret of its own", name, len(shards))
 	}
-	if got := listed(list(shard, "replica"), "host"); !maps.Equal(got, hosts("clickhouse")) || len(got) != 4 {
-		t.Errorf("replicas %v, pods %v", got, hosts("clickhouse"))
+	for i, shard := range shards {
+		set := fmt.Sprintf("clickhouse-%d", i+1)
+		if got := listed(list(shard, "replica"), "host"); !maps.Equal(got, hosts(set)) || len(got) != 2 || at(shard, "internal_replication") != true {
+			t.Errorf("the shard %d has the replicas %v, which do not copy from each other, or are not the pods %v", i+1, got, hosts(set))
+		}
+		for _, v := range list(all["StatefulSet/"+set], "spec", "template", "spec", "containers", 0, "env") {
+			if text(v, "name") == "SHARD" && text(v, "value") != fmt.Sprint(i+1) {
+				t.Errorf("%s takes itself for the shard %v", set, at(v, "value"))
+			}
+		}
 	}
 	for what, got := range map[string]map[string]bool{
 		"the cluster": listed(list(cluster, "zookeeper", "node"), "host"),
@@ -305,10 +315,10 @@ func TestClickHouseCluster(t *testing.T) {
 			t.Errorf("%s knows the Keepers %v, pods are %v", what, got, hosts("keeper"))
 		}
 	}
-	if variables["LEDGER_CLICKHOUSE_REPLICATED"] != "true" || text(cluster, "default_replica_path") != "/clickhouse/tables/{uuid}/{shard}" {
+	if variables["LEDGER_CLICKHOUSE_REPLICATED"] != "true" || variables["LEDGER_CLICKHOUSE_SHARDED"] != "true" || text(cluster, "default_replica_path") != "/clickhouse/tables/{uuid}/{shard}" {
 		t.Error("tables are not replicated, or under a path that cannot be exchanged")
 	}
-	for host := range hosts("clickhouse") {
+	for host := range hosts("clickhouse-1", "clickhouse-2") {
 		if !strings.Contains(read(t, "../../docs/deployment.md"), host+":9000") {
 			t.Errorf("the DSN in docs/deployment.md does not name %s", host)
 		}
