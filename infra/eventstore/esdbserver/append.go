@@ -28,8 +28,8 @@ type appended struct {
 func (s *Server) write(
 	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
 ) (appended, error) {
-	if !s.mayWrite(callerOf(ctx), stream) {
-		return appended{}, accessDenied()
+	if err := s.permit(ctx, stream, writeRight); err != nil {
+		return appended{}, err
 	}
 	for i := range events {
 		if events[i].Type == tombstoneType {
@@ -41,6 +41,13 @@ func (s *Server) write(
 	}
 	l := s.lock(stream)
 	l.RLock()
+	if plain, err := s.plain(ctx, stream); err != nil || plain && len(events) > 0 {
+		defer l.RUnlock()
+		if err != nil {
+			return appended{}, err
+		}
+		return s.put(ctx, stream, streamState{}, expected, events)
+	}
 	st, err := s.state(ctx, stream)
 	if err == nil && st.deleted && st.exists && len(events) > 0 {
 		l.RUnlock()
@@ -53,7 +60,8 @@ func (s *Server) write(
 	return s.put(ctx, stream, st, expected, events)
 }
 
-// put appends under the stream's lock.
+// put appends, under the stream's lock, to a stream whose state matters only where
+// it is deleted or where nothing is appended.
 func (s *Server) put(
 	ctx context.Context, stream string, st streamState, expected event.Expected, events []eventstore.Proposed,
 ) (appended, error) {
@@ -78,7 +86,11 @@ func (s *Server) put(
 		appendTo = s.system.AppendSystem
 	}
 	w, err := appendTo(ctx, stream, meant, events...)
-	return written(w), meantBy(err, expected)
+	if err != nil {
+		return appended{}, meantBy(err, expected)
+	}
+	s.alive.Add(stream, struct{}{})
+	return written(w), nil
 }
 
 // meantBy tells a client of the expectation that it sent.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,14 +22,16 @@ import (
 type User struct {
 	// Password is compared in constant time; it must not be empty.
 	Password string
-	// Admin may read and write streams that begin with "$" and manage persistent
-	// subscriptions.
+	// Admin may do everything: read and write streams that begin with "$" whatever
+	// their $acl says, and manage persistent subscriptions.
 	Admin bool
+	// Groups are roles that an $acl may name, beside the login itself.
+	Groups []string
 }
 
 type account struct {
 	password [sha256.Size]byte
-	admin    bool
+	caller   caller
 }
 
 type accounts map[string]account
@@ -40,15 +43,21 @@ func newAccounts(users map[string]User) (accounts, error) {
 			return nil, fault.New(fault.Invalid, "esdbserver.options",
 				"a user needs a login without colon and a password (login %q)", login)
 		}
-		out[login] = account{password: sha256.Sum256([]byte(u.Password)), admin: u.Admin}
+		who := caller{login: login, admin: u.Admin || slices.Contains(u.Groups, administrators), groups: slices.Clone(u.Groups)}
+		out[login] = account{password: sha256.Sum256([]byte(u.Password)), caller: who}
 	}
 	return out, nil
 }
 
 // caller is who makes a call.
 type caller struct {
-	login string
-	admin bool
+	login  string
+	admin  bool
+	groups []string
+}
+
+func (c caller) has(role string) bool {
+	return role == everybody || role == c.login || slices.Contains(c.groups, role)
 }
 
 type callerKey struct{}
@@ -77,7 +86,7 @@ func (s *Server) admit(ctx context.Context, method string) (context.Context, err
 	if same := subtle.ConstantTimeCompare(given[:], a.password[:]) == 1; !ok || !known || !same {
 		return nil, status.Error(codes.Unauthenticated, "Unauthenticated")
 	}
-	return context.WithValue(ctx, callerKey{}, caller{login: login, admin: a.admin}), nil
+	return context.WithValue(ctx, callerKey{}, a.caller), nil
 }
 
 // basicCredentials reads HTTP basic authentication (RFC 7617) from a call's headers.
@@ -160,12 +169,3 @@ func (s *Server) drain(ss grpc.ServerStream, method string) {
 	case <-timer.C:
 	}
 }
-
-// mayRead says whether a caller may see a stream's events.
-func (c caller) mayRead(stream string) bool {
-	stream = strings.TrimPrefix(stream, metadataPrefix)
-	return c.admin || !strings.HasPrefix(stream, systemPrefix)
-}
-
-// mayWrite says whether a caller may append to a stream or set its metadata.
-func (s *Server) mayWrite(c caller, stream string) bool { return !s.opts.ReadOnly && c.mayRead(stream) }

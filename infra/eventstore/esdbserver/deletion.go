@@ -2,6 +2,7 @@ package esdbserver
 
 import (
 	"context"
+	"strings"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
@@ -58,6 +59,7 @@ func (s *streams) Tombstone(ctx context.Context, req *streamsapi.TombstoneReq) (
 		if st.exists {
 			last = event.Exact(st.last)
 		}
+		s.alive.Remove(stream)
 		return s.store.Append(ctx, stream, last, eventstore.Proposed{ID: uuid.New(), Type: tombstoneType})
 	})
 	if err != nil {
@@ -73,8 +75,11 @@ func (s *streams) Tombstone(ctx context.Context, req *streamsapi.TombstoneReq) (
 func (s *Server) remove(
 	ctx context.Context, stream string, expected event.Expected, with func(streamState) (event.Written, error),
 ) (event.Written, error) {
-	if len(stream) > 0 && stream[:1] == systemPrefix || !s.mayWrite(callerOf(ctx), stream) {
+	if strings.HasPrefix(stream, systemPrefix) {
 		return event.Written{}, accessDenied()
+	}
+	if err := s.permit(ctx, stream, deleteRight); err != nil {
+		return event.Written{}, err
 	}
 	l := s.lock(stream)
 	l.Lock()

@@ -55,6 +55,8 @@ type message struct {
 	at      uint64
 	done    bool
 	retries int32
+	// pin, where the strategy pins, is what keeps the message with others.
+	pin string
 	// replay is set for an event that was parked.
 	replay *replay
 	to     *consumer
@@ -189,13 +191,16 @@ func signal(c chan struct{}) {
 	}
 }
 
+// delivery is a message as it goes to a subscriber now.
+type delivery struct {
+	event   *eventstore.Recorded
+	retries int32
+}
+
 // take gives a subscriber what is queued for it, waiting if nothing is.
-func (g *group) take(ctx context.Context, c *consumer) ([]*message, error) {
+func (g *group) take(ctx context.Context, c *consumer) ([]delivery, error) {
 	for {
-		g.mu.Lock()
-		queue, dropped := c.queue, c.dropped
-		c.queue = nil
-		g.mu.Unlock()
+		queue, dropped := g.queued(c)
 		if dropped != nil {
 			return nil, dropped
 		}
@@ -208,6 +213,16 @@ func (g *group) take(ctx context.Context, c *consumer) ([]*message, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+func (g *group) queued(c *consumer) (queue []delivery, dropped error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range c.queue {
+		queue = append(queue, delivery{event: &m.event, retries: m.retries})
+	}
+	c.queue = nil
+	return queue, c.dropped
 }
 
 // settled takes an answer of a subscriber to its message; g.mu is held. An answer
@@ -331,10 +346,16 @@ func (g *group) fetchOnce() (err error) {
 		if err := g.waitRoom(); err != nil {
 			return err
 		}
+		pin := ""
+		if d.Event != nil {
+			if pin, err = g.pin(g.life, d.Event); err != nil {
+				return err
+			}
+		}
 		g.mu.Lock()
 		switch {
 		case d.Event != nil:
-			m := &message{event: *d.Event, at: g.place(d.Event)}
+			m := &message{event: *d.Event, at: g.place(d.Event), pin: pin}
 			g.fetched = &m.at
 			g.window = append(g.window, m)
 			if m.event.Type == tombstoneType || g.ownState(m.event.Stream) {

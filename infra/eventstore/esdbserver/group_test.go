@@ -23,7 +23,7 @@ type groupModel struct {
 	appended  []uuid.UUID
 	finished  map[uuid.UUID]bool
 	consumers []*consumer
-	held      map[*consumer][]*message
+	held      map[*consumer][]delivery
 }
 
 func (m *groupModel) group(t *rapid.T) *group {
@@ -122,7 +122,7 @@ func (m *groupModel) step(t *rapid.T) {
 		if err := m.server.groups.restart(m.ctx); err != nil {
 			t.Fatal(err)
 		}
-		m.consumers, m.held = nil, map[*consumer][]*message{}
+		m.consumers, m.held = nil, map[*consumer][]delivery{}
 	default:
 		m.take(t, c, 2*time.Millisecond)
 		for _, got := range m.held[c] {
@@ -188,7 +188,7 @@ func TestAGroupFinishesEveryEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := &groupModel{store: store, server: server, key: groupKey{"work", "g"}, finished: map[uuid.UUID]bool{},
-			held: map[*consumer][]*message{},
+			held: map[*consumer][]delivery{},
 			ctx:  context.WithValue(context.Background(), callerKey{}, caller{login: "test", admin: true})}
 		strategy := rapid.SampledFrom([]string{roundRobin, dispatchToSingle, pinnedToStream}).Draw(t, "strategy")
 		if err := server.groups.create(m.ctx, groupConfig{Stream: "work", Group: "g", Start: startBegin, Settings: groupSettings{

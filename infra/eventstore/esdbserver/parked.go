@@ -4,18 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
 )
-
-// linkType is EventStoreDB's type for an event that stands for another.
-const linkType = "$>"
 
 // parking is what a group keeps of the events that could not be handled. They
 // are links in a stream of their own, of which those before first are done with.
@@ -81,7 +75,7 @@ func (g *group) storeParked(m *message, reason string) error {
 		return err
 	}
 	w, err := g.appendState(g.life, parkedSuffix, eventstore.Proposed{Type: linkType,
-		Data: []byte(fmt.Sprintf("%d@%s", m.event.Revision, m.event.Stream)), Metadata: note})
+		Data: linkTo(&m.event), Metadata: note})
 	if err != nil {
 		return err
 	}
@@ -133,9 +127,8 @@ func (g *group) replayParked(ctx context.Context, limit int64) error {
 
 // unparked reads the event that a link stands for.
 func (g *group) unparked(ctx context.Context, link *eventstore.Recorded) (*message, error) {
-	number, stream, ok := strings.Cut(string(link.Data), "@")
-	revision, err := strconv.ParseUint(number, 10, 64)
-	if !ok || err != nil {
+	stream, revision, ok := linkTarget(link.Data)
+	if !ok {
 		return nil, fault.New(fault.Corrupt, eventstore.ErrCorrupt.Code,
 			"revision %d of stream %s is not a link", link.Revision, link.Stream)
 	}
@@ -143,7 +136,8 @@ func (g *group) unparked(ctx context.Context, link *eventstore.Recorded) (*messa
 		if err != nil {
 			return nil, err
 		}
-		return &message{event: e, at: g.place(&e)}, nil
+		pin, err := g.pin(ctx, &e)
+		return &message{event: e, at: g.place(&e), pin: pin}, err
 	}
 	return nil, fault.New(fault.Corrupt, eventstore.ErrCorrupt.Code,
 		"revision %d of stream %s links to revision %d of %s, which is not there", link.Revision, link.Stream, revision, stream)

@@ -275,8 +275,8 @@ func (p *persistent) Read(call persistentapi.PersistentSubscriptions_ReadServer)
 	if err != nil {
 		return err
 	}
-	if !callerOf(call.Context()).mayRead(key.stream) || (key.stream == allStream && !callerOf(call.Context()).admin) {
-		return accessDenied()
+	if err := p.permit(call.Context(), key.stream, readRight); err != nil {
+		return err
 	}
 	ctx, cancel := p.life(call.Context())
 	defer cancel()
@@ -298,7 +298,8 @@ func (p *persistent) Read(call persistentapi.PersistentSubscriptions_ReadServer)
 	answers, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	go func() { stop(g.answers(call, c)) }()
-	_, text := o.GetUuidOption().GetContent().(*persistentapi.ReadReq_Options_UUIDOption_String_)
+	var out frames
+	_, out.textIDs = o.GetUuidOption().GetContent().(*persistentapi.ReadReq_Options_UUIDOption_String_)
 	for {
 		messages, err := g.take(answers, c)
 		if errors.Is(err, io.EOF) {
@@ -308,7 +309,13 @@ func (p *persistent) Read(call persistentapi.PersistentSubscriptions_ReadServer)
 			return err
 		}
 		for _, m := range messages {
-			if err := call.Send(persistentEvent(m, text)); err != nil {
+			shown := resolved{event: m.event}
+			if g.config.Settings.ResolveLinks {
+				if shown, err = p.resolve(answers, callerOf(ctx), m.event); err != nil {
+					return err
+				}
+			}
+			if err := call.SendMsg(out.delivered(shown, m.retries)); err != nil {
 				return err
 			}
 		}
@@ -363,23 +370,4 @@ func parseIDs(wire []*shared.UUID) ([]uuid.UUID, error) {
 		out[i] = id
 	}
 	return out, nil
-}
-
-func persistentEvent(m *message, textIDs bool) *persistentapi.ReadResp {
-	e := &m.event
-	at := wirePosition(e.Position)
-	return &persistentapi.ReadResp{Content: &persistentapi.ReadResp_Event{Event: &persistentapi.ReadResp_ReadEvent{
-		Event: &persistentapi.ReadResp_ReadEvent_RecordedEvent{
-			Id:               wireID(e.ID, textIDs),
-			StreamIdentifier: identifier(e.Stream),
-			StreamRevision:   e.Revision,
-			PreparePosition:  at,
-			CommitPosition:   at,
-			Metadata:         systemMetadata(e),
-			CustomMetadata:   e.Metadata,
-			Data:             e.Data,
-		},
-		Position: &persistentapi.ReadResp_ReadEvent_CommitPosition{CommitPosition: at},
-		Count:    &persistentapi.ReadResp_ReadEvent_RetryCount{RetryCount: m.retries},
-	}}}
 }

@@ -20,7 +20,7 @@ func (s *streams) Read(req *streamsapi.ReadReq, call streamsapi.Streams_ReadServ
 	ctx, cancel := s.life(call.Context())
 	defer cancel()
 	r := reader{Server: s.Server, call: call, who: callerOf(ctx), options: o, limit: math.MaxUint64}
-	_, r.textIDs = o.GetUuidOption().GetContent().(*streamsapi.ReadReq_Options_UUIDOption_String_)
+	_, r.frames.textIDs = o.GetUuidOption().GetContent().(*streamsapi.ReadReq_Options_UUIDOption_String_)
 	subscribes := false
 	switch v := o.GetCountOption().(type) {
 	case *streamsapi.ReadReq_Options_Count:
@@ -55,7 +55,7 @@ type reader struct {
 	call    streamsapi.Streams_ReadServer
 	who     caller
 	options *streamsapi.ReadReq_Options
-	textIDs bool
+	frames  frames
 	limit   uint64
 	sent    uint64
 }
@@ -71,8 +71,27 @@ func (r *reader) direction() eventstore.Direction {
 	return eventstore.Forwards
 }
 
-// send hands events over that show lets through, up to the limit.
-func (r *reader) send(events iter.Seq2[eventstore.Recorded, error], show func(e *eventstore.Recorded) (show, more bool)) error {
+// show sends an event to the client.
+func (r *reader) show(ctx context.Context, e *eventstore.Recorded) error {
+	shown := resolved{event: e}
+	if r.options.GetResolveLinks() {
+		var err error
+		if shown, err = r.resolve(ctx, r.who, e); err != nil {
+			return err
+		}
+	}
+	return r.call.SendMsg(r.frames.read(shown))
+}
+
+// visible says whether a reader of $all is shown an event.
+func (r *reader) visible(ctx context.Context, e *eventstore.Recorded) (bool, error) {
+	return r.may(ctx, r.who, e.Stream, readRight)
+}
+
+// send hands events over that wanted lets through, up to the limit.
+func (r *reader) send(
+	ctx context.Context, events iter.Seq2[eventstore.Recorded, error], wanted func(e *eventstore.Recorded) (show, more bool, err error),
+) error {
 	if r.limit == 0 {
 		return nil
 	}
@@ -80,12 +99,13 @@ func (r *reader) send(events iter.Seq2[eventstore.Recorded, error], show func(e 
 		if err != nil {
 			return err
 		}
-		shown, more := show(&e)
-		if shown {
-			if err := r.call.Send(readEvent(&e, r.textIDs)); err != nil {
-				return err
-			}
+		shown, more, err := wanted(&e)
+		if err == nil && shown {
 			r.sent++
+			err = r.show(ctx, &e)
+		}
+		if err != nil {
+			return err
 		}
 		if !more || r.sent >= r.limit {
 			break
@@ -95,23 +115,20 @@ func (r *reader) send(events iter.Seq2[eventstore.Recorded, error], show func(e 
 }
 
 // stream names the stream that is read, if the caller may.
-func (r *reader) stream() (string, error) {
+func (r *reader) stream(ctx context.Context) (string, error) {
 	stream, err := streamName(r.options.GetStream().GetStreamIdentifier())
 	if err != nil {
 		return "", err
 	}
-	if !r.who.mayRead(stream) {
-		return "", accessDenied()
-	}
-	return stream, nil
+	return stream, r.permit(ctx, stream, readRight)
 }
 
 func (r *reader) readStream(ctx context.Context) error {
-	stream, err := r.stream()
+	stream, err := r.stream(ctx)
 	if err != nil {
 		return err
 	}
-	st, err := r.state(ctx, stream)
+	st, err := r.shownState(ctx, stream)
 	switch {
 	case err != nil:
 		return err
@@ -140,8 +157,8 @@ func (r *reader) readStream(ctx context.Context) error {
 	}
 	if !empty {
 		now := time.Now()
-		err = r.send(r.store.ReadStream(ctx, stream, read), func(e *eventstore.Recorded) (show, more bool) {
-			return st.shows(e, now), e.Revision > st.first || !r.backwards()
+		err = r.send(ctx, r.store.ReadStream(ctx, stream, read), func(e *eventstore.Recorded) (show, more bool, err error) {
+			return st.shows(e, now), e.Revision > st.first || !r.backwards(), nil
 		})
 		if err != nil {
 			return err
@@ -150,9 +167,29 @@ func (r *reader) readStream(ctx context.Context) error {
 	return r.ends(st, asked)
 }
 
+// shownState is the stream's state as a read needs it: of a plain stream the end is
+// looked at only for clients that are told of it.
+func (r *reader) shownState(ctx context.Context, stream string) (streamState, error) {
+	l := r.lock(stream)
+	l.RLock()
+	defer l.RUnlock()
+	if !r.tellsEnds() {
+		if plain, err := r.plain(ctx, stream); err != nil || plain {
+			return streamState{exists: plain}, err
+		}
+	}
+	st, err := r.state(ctx, stream)
+	if err == nil && st.exists && !st.tombstoned {
+		r.alive.Add(stream, struct{}{})
+	}
+	return st, err
+}
+
+func (r *reader) tellsEnds() bool { return r.options.GetControlOption().GetCompatibility() >= 1 }
+
 // ends tells clients that ask for it where the stream begins and ends.
 func (r *reader) ends(st streamState, asked uint64) error {
-	if r.options.GetControlOption().GetCompatibility() < 1 {
+	if !r.tellsEnds() {
 		return nil
 	}
 	if r.sent == 0 && !r.backwards() && asked < st.first {
@@ -193,8 +230,9 @@ func (r *reader) readAll(ctx context.Context) error {
 			return nil
 		}
 	}
-	return r.send(r.store.ReadAll(ctx, read), func(e *eventstore.Recorded) (show, more bool) {
-		return r.who.mayRead(e.Stream), true
+	return r.send(ctx, r.store.ReadAll(ctx, read), func(e *eventstore.Recorded) (show, more bool, err error) {
+		show, err = r.visible(ctx, e)
+		return show, true, err
 	})
 }
 

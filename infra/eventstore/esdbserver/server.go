@@ -18,8 +18,11 @@ import (
 	featuresapi "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -77,11 +80,15 @@ type Server struct {
 	grpc     *grpc.Server
 	// locks keep appends to a stream from its deletion.
 	locks [streamLocks]sync.RWMutex
+	// alive are streams that are there and not tombstoned; see plain.
+	alive *lru.Cache[string, struct{}]
+	// running ends when the server is closed; halt ends it.
+	running context.Context
+	halt    context.CancelFunc
 
 	mu        sync.Mutex
 	advertise string
 	closed    bool
-	done      chan struct{}
 
 	groups *groups
 }
@@ -103,7 +110,11 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{store: store, opts: opts, log: opts.Logger, accounts: accounts, instance: uuid.New(),
-		advertise: opts.Advertise, done: make(chan struct{})}
+		advertise: opts.Advertise}
+	s.running, s.halt = context.WithCancel(context.Background())
+	if s.alive, err = lru.New[string, struct{}](aliveKept); err != nil {
+		return nil, err
+	}
 	s.system, _ = store.(SystemWriter)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -111,6 +122,7 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 	s.groups = newGroups(s)
 	config := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.UnaryInterceptor(s.admitUnary),
 		grpc.StreamInterceptor(s.admitStream),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
@@ -150,7 +162,7 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
-	close(s.done)
+	s.halt()
 	s.mu.Unlock()
 	stopped := make(chan struct{})
 	go func() {
@@ -173,17 +185,9 @@ func (s *Server) Close() error {
 // life is the context of a long call: it ends with the call and with the server.
 func (s *Server) life(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := make(chan struct{})
-	go func() {
-		select {
-		case <-s.done:
-			cancel(errStopping)
-		case <-stop:
-		}
-	}()
-	var once sync.Once
+	stop := context.AfterFunc(s.running, func() { cancel(errStopping) })
 	return ctx, func() {
-		once.Do(func() { close(stop) })
+		stop()
 		cancel(context.Canceled)
 	}
 }

@@ -40,6 +40,25 @@ type retention struct {
 	TruncateBefore *uint64 `json:"$tb"`
 }
 
+// aliveKept bounds the streams that are remembered to be alive.
+const aliveKept = 1 << 16
+
+// plain says that a stream is there, is not tombstoned and has no metadata, so
+// that neither its end nor any rule needs to be looked at. That it is there and
+// alive is remembered: events do not go away, and a tombstone comes through this
+// Server, which then forgets it. Metadata may come beside it and is asked for.
+// Only who holds the stream's lock may add to what is remembered.
+func (s *Server) plain(ctx context.Context, stream string) (bool, error) {
+	if !s.alive.Contains(stream) {
+		return false, nil
+	}
+	if strings.HasPrefix(stream, metadataPrefix) {
+		return true, nil
+	}
+	meta, err := s.store.Metadata(ctx, stream)
+	return err == nil && !meta.Exists, err
+}
+
 // state looks at a stream. What its metadata does not say in the shape that
 // EventStoreDB knows has no effect.
 func (s *Server) state(ctx context.Context, stream string) (streamState, error) {

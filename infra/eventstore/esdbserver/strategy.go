@@ -1,8 +1,11 @@
 package esdbserver
 
 import (
+	"context"
 	"encoding/json"
 	"hash/fnv"
+
+	"dossierledger/infra/eventstore"
 )
 
 // The strategies by which a group chooses the subscriber for an event.
@@ -44,7 +47,7 @@ func (g *group) choose(m *message) *consumer {
 	if g.pinned() {
 		// Events of one stream go to one subscriber for as long as the subscribers
 		// stay the same; when it has no room, they wait for it.
-		if c := g.consumers[int(bucket(g.pin(m)))%len(g.consumers)]; c.hasRoom() {
+		if c := g.consumers[int(bucket(m.pin))%len(g.consumers)]; c.hasRoom() {
 			return c
 		}
 		return nil
@@ -69,15 +72,33 @@ func bucket(pin string) uint32 {
 	return h.Sum32() % buckets
 }
 
-// pin is what keeps events together.
-func (g *group) pin(m *message) string {
-	if g.config.Settings.Strategy == pinnedByCorrelation {
-		var meta struct {
-			Correlation string `json:"$correlationId"`
+// pin is what keeps events together: the stream that an event is of, also where a
+// link stands for it, or the correlation that its metadata names.
+func (g *group) pin(ctx context.Context, e *eventstore.Recorded) (string, error) {
+	if !g.pinned() {
+		return "", nil
+	}
+	stream, _, linked := linkTarget(e.Data)
+	if e.Type != linkType || !linked {
+		stream = e.Stream
+	}
+	if g.config.Settings.Strategy != pinnedByCorrelation {
+		return stream, nil
+	}
+	if g.config.Settings.ResolveLinks {
+		r, err := g.server.resolve(ctx, caller{admin: true}, e)
+		if err != nil {
+			return "", err
 		}
-		if json.Unmarshal(m.event.Metadata, &meta) == nil && meta.Correlation != "" {
-			return meta.Correlation
+		if r.event != nil {
+			e = r.event
 		}
 	}
-	return m.event.Stream
+	var meta struct {
+		Correlation string `json:"$correlationId"`
+	}
+	if json.Unmarshal(e.Metadata, &meta) == nil && meta.Correlation != "" {
+		return meta.Correlation, nil
+	}
+	return stream, nil
 }

@@ -14,7 +14,7 @@ import (
 const behind = 1024
 
 func (r *reader) subscribeStream(ctx context.Context) error {
-	stream, err := r.stream()
+	stream, err := r.stream(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,16 +64,14 @@ func (r *reader) subscribeAll(ctx context.Context) error {
 			to.AfterPosition = &head
 		}
 	}
-	return r.follow(ctx, to, uint64(checkpointEvery), func(e *eventstore.Recorded) (bool, error) {
-		return r.who.mayRead(e.Stream), nil
-	})
+	return r.follow(ctx, to, uint64(checkpointEvery), func(e *eventstore.Recorded) (bool, error) { return r.visible(ctx, e) })
 }
 
 // follow hands over what a subscription delivers until the call ends. Where
 // checkpointEvery is not 0, the client is told at least once every so many
 // positions how far it has come.
 func (r *reader) follow(
-	ctx context.Context, to eventstore.SubscribeTo, checkpointEvery uint64, show func(*eventstore.Recorded) (bool, error),
+	ctx context.Context, to eventstore.SubscribeTo, checkpointEvery uint64, wanted func(*eventstore.Recorded) (bool, error),
 ) (err error) {
 	sub, err := r.store.Subscribe(ctx, to)
 	if err != nil {
@@ -102,9 +100,9 @@ func (r *reader) follow(
 				err = r.call.Send(&streamsapi.ReadResp{Content: &streamsapi.ReadResp_FellBehind_{
 					FellBehind: &streamsapi.ReadResp_FellBehind{}}})
 			}
-			shown, refused := show(d.Event)
+			shown, refused := wanted(d.Event)
 			if err = errors.Join(err, refused); err == nil && shown {
-				err = r.call.Send(readEvent(d.Event, r.textIDs))
+				err = r.show(ctx, d.Event)
 			}
 			if err == nil && checkpointEvery > 0 && d.Event.Position >= told+checkpointEvery {
 				told = d.Event.Position

@@ -2,14 +2,10 @@ package esdbserver
 
 import (
 	"encoding/binary"
-	"encoding/json"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
-	"dossierledger/infra/eventstore"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
-	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 )
 
@@ -74,33 +70,3 @@ func identifier(stream string) *shared.StreamIdentifier {
 
 // ticks counts .NET ticks (100 ns) since 1970, as clients read "created".
 func ticks(t time.Time) int64 { return t.Unix()*1e7 + int64(t.Nanosecond())/100 }
-
-// systemMetadata is what EventStoreDB tells of an event beside its content.
-func systemMetadata(e *eventstore.Recorded) map[string]string {
-	content := contentBinary
-	if len(e.Data) > 0 && json.Valid(e.Data) {
-		content = contentJSON
-	}
-	return map[string]string{
-		keyType:        e.Type,
-		keyContentType: content,
-		keyCreated:     strconv.FormatInt(ticks(e.RecordedAt), 10),
-	}
-}
-
-func readEvent(e *eventstore.Recorded, textIDs bool) *streamsapi.ReadResp {
-	at := wirePosition(e.Position)
-	return &streamsapi.ReadResp{Content: &streamsapi.ReadResp_Event{Event: &streamsapi.ReadResp_ReadEvent{
-		Event: &streamsapi.ReadResp_ReadEvent_RecordedEvent{
-			Id:               wireID(e.ID, textIDs),
-			StreamIdentifier: identifier(e.Stream),
-			StreamRevision:   e.Revision,
-			PreparePosition:  at,
-			CommitPosition:   at,
-			Metadata:         systemMetadata(e),
-			CustomMetadata:   e.Metadata,
-			Data:             e.Data,
-		},
-		Position: &streamsapi.ReadResp_ReadEvent_CommitPosition{CommitPosition: at},
-	}}}
-}
