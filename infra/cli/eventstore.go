@@ -12,13 +12,14 @@ import (
 
 // esdbFlags say who may call in EventStoreDB's protocol, and how.
 type esdbFlags struct {
-	EsdbUsers string `name:"esdb-users" placeholder:"FILE" help:"Who may call in EventStoreDB's protocol (YAML: login: {password: …, admin: true}), mode 0600."`
-	EsdbCert  string `name:"esdb-cert" placeholder:"FILE" help:"Certificate for EventStoreDB's protocol (PEM)."`
-	EsdbKey   string `name:"esdb-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
+	EsdbUsers    string `name:"esdb-users" placeholder:"FILE" help:"Who may call in EventStoreDB's protocol (YAML: login: {password: …, admin: true, groups: […]}), mode 0600."`
+	EsdbCert     string `name:"esdb-cert" placeholder:"FILE" help:"Certificate for EventStoreDB's protocol (PEM)."`
+	EsdbKey      string `name:"esdb-key" placeholder:"FILE" help:"Key of that certificate (PEM)."`
+	EsdbClientCA string `name:"esdb-client-ca" placeholder:"FILE" help:"Authorities (PEM) whose certificates identify users by their common name, in the place of a password."`
 }
 
 func (f esdbFlags) face() ledger.Face {
-	return ledger.Face{UsersFile: f.EsdbUsers, CertFile: f.EsdbCert, KeyFile: f.EsdbKey}
+	return ledger.Face{UsersFile: f.EsdbUsers, CertFile: f.EsdbCert, KeyFile: f.EsdbKey, ClientCAFile: f.EsdbClientCA}
 }
 
 type eventstoreCommand struct {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,11 +37,15 @@ func OpenStore(ctx context.Context, config Config) (eventstore.Store, error) {
 
 // Face says how a store is offered in EventStoreDB's protocol.
 type Face struct {
-	// UsersFile lists who may call (YAML): a login, with password and, where the
-	// user may do everything, admin: true. It is for its owner alone (mode 0600).
+	// UsersFile lists who may call (YAML): a login, with password and, where it is
+	// so, admin: true (who may do everything) and groups (which an $acl may name).
+	// It is for its owner alone (mode 0600).
 	UsersFile string
 	// CertFile and KeyFile are the server's certificate (PEM).
 	CertFile, KeyFile string
+	// ClientCAFile, where not empty, holds the authorities (PEM) whose certificates
+	// identify users by their common name, in the place of a password.
+	ClientCAFile string
 	// Insecure serves in clear text and lets everybody do everything.
 	Insecure bool
 	// ReadOnly offers reading and subscribing only.
@@ -99,6 +104,17 @@ func (face Face) options(log *slog.Logger) (esdbserver.Options, error) {
 		return options, fmt.Errorf("certificate of the event store: %w", err)
 	}
 	options.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	if face.ClientCAFile == "" {
+		return options, nil
+	}
+	authorities, err := os.ReadFile(face.ClientCAFile)
+	if err != nil {
+		return options, fmt.Errorf("authorities of user certificates: %w", err)
+	}
+	options.TLS.ClientCAs, options.TLS.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
+	if !options.TLS.ClientCAs.AppendCertsFromPEM(authorities) {
+		return options, fault.New(fault.Invalid, "usage.eventstore-tls", "the file %s holds no certificate", face.ClientCAFile)
+	}
 	return options, nil
 }
 
@@ -115,8 +131,9 @@ func readUsers(path string) (map[string]esdbserver.User, error) {
 		return nil, fmt.Errorf("users file: %w", err)
 	}
 	var listed map[string]struct {
-		Password string `yaml:"password"`
-		Admin    bool   `yaml:"admin"`
+		Password string   `yaml:"password"`
+		Admin    bool     `yaml:"admin"`
+		Groups   []string `yaml:"groups"`
 	}
 	// The parser's error may quote a password.
 	if yaml.UnmarshalWithOptions(text, &listed, yaml.Strict()) != nil || len(listed) == 0 {
@@ -124,7 +141,7 @@ func readUsers(path string) (map[string]esdbserver.User, error) {
 	}
 	users := make(map[string]esdbserver.User, len(listed))
 	for login, u := range listed {
-		users[login] = esdbserver.User{Password: u.Password, Admin: u.Admin}
+		users[login] = esdbserver.User{Password: u.Password, Admin: u.Admin, Groups: u.Groups}
 	}
 	return users, nil
 }

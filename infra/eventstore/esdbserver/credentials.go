@@ -13,14 +13,17 @@ import (
 	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
 // User is one who may call.
 type User struct {
-	// Password is compared in constant time; it must not be empty.
+	// Password is compared in constant time. Empty is for who comes with a user
+	// certificate only.
 	Password string
 	// Admin may do everything: read and write streams that begin with "$" whatever
 	// their $acl says, and manage persistent subscriptions.
@@ -30,21 +33,27 @@ type User struct {
 }
 
 type account struct {
-	password [sha256.Size]byte
+	// password is nil where there is none.
+	password *[sha256.Size]byte
 	caller   caller
 }
 
 type accounts map[string]account
 
-func newAccounts(users map[string]User) (accounts, error) {
+func newAccounts(users map[string]User, certificates bool) (accounts, error) {
 	out := make(accounts, len(users))
 	for login, u := range users {
-		if login == "" || strings.Contains(login, ":") || u.Password == "" {
+		if login == "" || strings.Contains(login, ":") || u.Password == "" && !certificates {
 			return nil, fault.New(fault.Invalid, "esdbserver.options",
 				"a user needs a login without colon and a password (login %q)", login)
 		}
 		who := caller{login: login, admin: u.Admin || slices.Contains(u.Groups, administrators), groups: slices.Clone(u.Groups)}
-		out[login] = account{password: sha256.Sum256([]byte(u.Password)), caller: who}
+		a := account{caller: who}
+		if u.Password != "" {
+			sum := sha256.Sum256([]byte(u.Password))
+			a.password = &sum
+		}
+		out[login] = a
 	}
 	return out, nil
 }
@@ -80,13 +89,43 @@ func (s *Server) admit(ctx context.Context, method string) (context.Context, err
 	if public(method) {
 		return ctx, nil
 	}
-	login, password, ok := basicCredentials(ctx)
-	a, known := s.accounts[login]
-	given := sha256.Sum256([]byte(password))
-	if same := subtle.ConstantTimeCompare(given[:], a.password[:]) == 1; !ok || !known || !same {
+	a, ok := s.identified(ctx)
+	if !ok {
 		return nil, status.Error(codes.Unauthenticated, "Unauthenticated")
 	}
 	return context.WithValue(ctx, callerKey{}, a.caller), nil
+}
+
+// identified finds who calls. A certificate ranks before a password, as in
+// EventStoreDB: whoever comes with one is its owner or nobody.
+func (s *Server) identified(ctx context.Context) (account, bool) {
+	if login, ok := certifiedLogin(ctx); ok {
+		a, known := s.accounts[login]
+		return a, known
+	}
+	login, password, ok := basicCredentials(ctx)
+	a, known := s.accounts[login]
+	given := sha256.Sum256([]byte(password))
+	wanted := a.password
+	if wanted == nil {
+		wanted = new([sha256.Size]byte)
+	}
+	same := subtle.ConstantTimeCompare(given[:], wanted[:]) == 1
+	return a, ok && known && a.password != nil && same
+}
+
+// certifiedLogin is the name in a certificate that the server's TLS configuration
+// has verified: the login of EventStoreDB's user certificates.
+func certifiedLogin(ctx context.Context) (string, bool) {
+	from, ok := peer.FromContext(ctx)
+	if !ok {
+		return "", false
+	}
+	info, ok := from.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return "", false
+	}
+	return info.State.VerifiedChains[0][0].Subject.CommonName, true
 }
 
 // basicCredentials reads HTTP basic authentication (RFC 7617) from a call's headers.

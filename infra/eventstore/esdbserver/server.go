@@ -38,7 +38,9 @@ type SystemWriter interface {
 
 // Options say how a store is served.
 type Options struct {
-	// TLS is the server's certificate; nil serves in clear text.
+	// TLS is the server's certificate; nil serves in clear text. Where it verifies
+	// certificates of clients (ClientCAs, ClientAuth), the common name of one is the
+	// login of who calls, and takes the place of a password.
 	TLS *tls.Config
 	// Users are those who may call, by login. Empty lets everybody do everything,
 	// as EventStoreDB's --insecure does.
@@ -105,7 +107,7 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 	if opts.MaxAppendBytes == 0 || opts.MaxAppendBytes > eventstore.MaxBatchSize {
 		opts.MaxAppendBytes = eventstore.MaxBatchSize
 	}
-	accounts, err := newAccounts(opts.Users)
+	accounts, err := newAccounts(opts.Users, opts.TLS != nil && opts.TLS.ClientCAs != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +149,7 @@ func (s *Server) Serve(l net.Listener) error {
 		s.advertise = l.Addr().String()
 	}
 	s.mu.Unlock()
+	s.announceUsers()
 	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve EventStoreDB's protocol on %s: %w", l.Addr(), err)
 	}
