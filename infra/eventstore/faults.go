@@ -1,6 +1,11 @@
 package eventstore
 
-import "dossierledger/domain/fault"
+import (
+	"fmt"
+
+	"dossierledger/domain/fault"
+	"github.com/google/uuid"
+)
 
 // The refusals of a store, for errors.Is; an engine returns its own fault with
 // the same code and a message that names the stream, size or place.
@@ -15,3 +20,16 @@ var (
 	ErrCorrupt        = fault.New(fault.Corrupt, "eventstore.corrupt", "a stored record is damaged")
 	ErrFull           = fault.New(fault.Full, "eventstore.full", "the store's disk is full")
 )
+
+// IDReused says where an id is that somebody wants to use again. It is the cause
+// of an ErrIDReused, where the engine knows the place.
+type IDReused struct {
+	ID       uuid.UUID
+	Stream   string
+	Revision uint64
+}
+
+// Error implements error.
+func (e *IDReused) Error() string {
+	return fmt.Sprintf("an event with id %s is already in stream %q at revision %d", e.ID, e.Stream, e.Revision)
+}

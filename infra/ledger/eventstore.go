@@ -50,6 +50,8 @@ type Face struct {
 	Insecure bool
 	// ReadOnly offers reading and subscribing only.
 	ReadOnly bool
+	// IDsPerStream lets an event id be in several streams, as in EventStoreDB.
+	IDsPerStream bool
 }
 
 // ServeEventStore offers a store in EventStoreDB's protocol until ctx ends. It
@@ -84,7 +86,7 @@ func newFace(store eventstore.Store, face Face, log *slog.Logger) (*esdbserver.S
 }
 
 func (face Face) options(log *slog.Logger) (esdbserver.Options, error) {
-	options := esdbserver.Options{ReadOnly: face.ReadOnly, Logger: log}
+	options := esdbserver.Options{ReadOnly: face.ReadOnly, IDsPerStream: face.IDsPerStream, Logger: log}
 	if face.Insecure {
 		return options, nil
 	}

@@ -171,8 +171,8 @@ func (s *Store) repetition(g *group, req *request) (event.Written, bool, error) 
 }
 
 func reused(id uuid.UUID, at place) error {
-	return fault.New(eventstore.ErrIDReused.Kind, eventstore.ErrIDReused.Code,
-		"an event with id %s is already in stream %q at revision %d", id, at.stream, at.revision)
+	return fault.New(eventstore.ErrIDReused.Kind, eventstore.ErrIDReused.Code, "%w",
+		&eventstore.IDReused{ID: id, Stream: at.stream, Revision: at.revision})
 }
 
 // whereIs finds an event by id, in the group that is being built and in the

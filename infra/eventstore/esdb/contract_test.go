@@ -116,11 +116,12 @@ func TestContract(t *testing.T) {
 }
 
 // TestContractNewClient is the same with a new adapter after each restart, which
-// knows nothing of what was written before.
+// knows nothing of what was written before, and a server that takes an id in
+// several streams, as EventStoreDB does.
 func TestContractNewClient(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Harness {
-		n := startNode(t)
-		return storetest.Harness{Store: open(t, n.connectionString()), Reopen: func(t testing.TB) eventstore.Store {
+		n := startNode(t, esdbserver.Options{IDsPerStream: true})
+		return storetest.Harness{Store: open(t, n.connectionString()), StreamIDsOnly: true, Reopen: func(t testing.TB) eventstore.Store {
 			n.restart(t)
 			return open(t, n.connectionString())
 		}}

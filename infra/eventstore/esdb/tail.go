@@ -150,6 +150,6 @@ func (s *Store) repeated(ctx context.Context, stream string, revision uint64) (e
 }
 
 func reused(stream string, id uuid.UUID, revision uint64) error {
-	return fault.New(eventstore.ErrIDReused.Kind, eventstore.ErrIDReused.Code,
-		"an event with id %s is already in stream %q at revision %d", id, stream, revision)
+	return fault.New(eventstore.ErrIDReused.Kind, eventstore.ErrIDReused.Code, "%w",
+		&eventstore.IDReused{ID: id, Stream: stream, Revision: revision})
 }

@@ -51,6 +51,9 @@ type Options struct {
 	// MaxAppendBytes bounds data and metadata of one append; 0, or more than
 	// eventstore.MaxBatchSize, is that limit.
 	MaxAppendBytes int
+	// IDsPerStream lets an event id be in several streams, as in EventStoreDB. Without,
+	// an append of one that is in another stream is refused.
+	IDsPerStream bool
 	// Advertise is the host and port that gossip tells; empty is the address that
 	// is listened on.
 	Advertise string
@@ -118,6 +121,12 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.system, _ = store.(SystemWriter)
+	if opts.IDsPerStream {
+		p := perStream{Store: store, system: s.system}
+		if s.store = p; s.system != nil {
+			s.system = p
+		}
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
