@@ -135,9 +135,10 @@ func (s *Server) defaultRoles(ctx context.Context, system bool, r right) (roleLi
 }
 
 // permit refuses a caller who lacks a right. Where the server is for reading only
-// nobody has another right.
+// nobody has another right, and nobody writes to $all.
 func (s *Server) permit(ctx context.Context, stream string, r right) error {
-	if s.opts.ReadOnly && r != readRight && r != metadataReadRight {
+	changes := r != readRight && r != metadataReadRight
+	if changes && (s.opts.ReadOnly || stream == allStream) {
 		return accessDenied()
 	}
 	ok, err := s.may(ctx, callerOf(ctx), stream, r)
