@@ -102,14 +102,24 @@ func (a *appends) toStore(ctx context.Context, r *Run) (sample Sample, err error
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, store.Close(), os.RemoveAll(dir)) }()
+	return a.toAny(ctx, store)
+}
+
+// place is the stream of a writer's piece and the revision that it begins at.
+func (a *appends) place(writer, piece int) (stream string, first int) {
+	first = piece * len(a.batches[writer][piece])
+	return fmt.Sprintf("dossier-%d-%d", writer, first/streamEvents), first % streamEvents
+}
+
+// toAny appends to a store that is open.
+func (a *appends) toAny(ctx context.Context, store eventstore.Store) (Sample, error) {
 	return a.spread(ctx, func(ctx context.Context, writer, piece int) error {
-		batch := a.batches[writer][piece]
-		first := piece * len(batch)
+		stream, at := a.place(writer, piece)
 		expected := event.None
-		if at := first % streamEvents; at > 0 {
+		if at > 0 {
 			expected = event.Exact(uint64(at - 1))
 		}
-		_, err := store.Append(ctx, fmt.Sprintf("dossier-%d-%d", writer, first/streamEvents), expected, batch...)
+		_, err := store.Append(ctx, stream, expected, a.batches[writer][piece]...)
 		return err
 	})
 }

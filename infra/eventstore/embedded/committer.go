@@ -3,6 +3,7 @@ package embedded
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync"
 
 	"dossierledger/domain/event"
@@ -386,6 +387,9 @@ func (s *Store) finishGroup(g *group) {
 		s.next.Store(g.next)
 	}
 	for i, req := range g.requests {
+		if strings.HasPrefix(req.stream, metadataPrefix) {
+			s.metadataChanges.Add(1)
+		}
 		o := g.outcomes[i]
 		if g.failed != nil {
 			o = outcome{err: g.failed}

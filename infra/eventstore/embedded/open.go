@@ -78,6 +78,8 @@ type Store struct {
 
 	// next is the first position that is not readable yet: everything below is synced.
 	next atomic.Uint64
+	// metadataChanges counts what was written to metadata streams since opening.
+	metadataChanges atomic.Uint64
 
 	requests chan *request
 	groups   chan *group

@@ -34,3 +34,8 @@ func (s *Store) AppendMetadata(
 	}
 	return s.submit(ctx, metadataPrefix+stream, expected, []eventstore.Proposed{metadata})
 }
+
+// MetadataChanges grows before a change of any stream's metadata is answered, so
+// that a program in front of the store can remember that a stream has none for as
+// long as the number is the same as before it looked.
+func (s *Store) MetadataChanges() uint64 { return s.metadataChanges.Load() }

@@ -89,7 +89,7 @@ func (s *Server) put(
 	if err != nil {
 		return appended{}, meantBy(err, expected)
 	}
-	s.alive.Add(stream, struct{}{})
+	s.enliven(stream)
 	return written(w), nil
 }
 
@@ -198,10 +198,16 @@ type proposals struct {
 // add takes an event, or remembers why the append must be refused and lets go of
 // the events, so that what a client sends on costs nothing.
 func (b *proposals) add(p proposal, bytesMax int) {
+	if b.failed == nil {
+		e, err := proposed(p)
+		b.take(e, err, bytesMax)
+	}
+}
+
+func (b *proposals) take(e eventstore.Proposed, err error, bytesMax int) {
 	if b.failed != nil {
 		return
 	}
-	e, err := proposed(p)
 	b.bytes += len(e.Data) + len(e.Metadata)
 	switch {
 	case err != nil:
@@ -239,17 +245,22 @@ func (s *streams) Append(call streamsapi.Streams_AppendServer) error {
 	}
 	batch.failed = failed
 	for n := 0; ; n++ {
-		req, err := call.Recv()
+		var req appendMessage
+		err := call.RecvMsg(&req)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if req.GetProposedMessage() == nil {
+		switch {
+		case req.plain:
+			batch.take(req.event, nil, s.opts.MaxAppendBytes)
+		case req.whole.GetProposedMessage() == nil:
 			return invalid("an append's options are followed by events")
+		default:
+			batch.add(req.whole.GetProposedMessage(), s.opts.MaxAppendBytes)
 		}
-		batch.add(req.GetProposedMessage(), s.opts.MaxAppendBytes)
 		if batch.failed != nil && n > drainMessages {
 			break
 		}

@@ -5,10 +5,12 @@
 //
 // Server features, gossip of one member, streams (append, batch append, reads
 // of a stream and of $all in both directions, filters, catch-up subscriptions,
-// delete, tombstone, stream metadata) and persistent subscriptions. Status
-// codes, messages and trailers are EventStoreDB's, because its clients decide by
-// them. Not offered: projections, users, operations, monitoring; those calls
-// are answered with Unimplemented.
+// delete, tombstone, stream metadata with $maxCount, $maxAge, $tb and $acl, links)
+// and persistent subscriptions. Status codes, messages and trailers are
+// EventStoreDB's, because its clients decide by them. Not offered: projections,
+// users, operations, monitoring; those calls are answered with Unimplemented. The
+// logins are in the stream $users, which clients' tools read to see that a node
+// is ready.
 //
 // # Where it differs from EventStoreDB
 //
@@ -20,14 +22,14 @@
 //     nothing disappears holds against every client.
 //   - Metadata streams keep their whole history; EventStoreDB shows the last entry.
 //   - An event id is unique in the whole store: an append with an id that is
-//     elsewhere is refused (FailedPrecondition, exception event-id-reused).
+//     elsewhere is refused (FailedPrecondition, exception event-id-reused), unless
+//     Options.IDsPerStream lets it be in several streams.
 //   - The store's limits hold: at most 4 MiB and 10,000 events in one append, 1 MiB
 //     in one event, unless Options.MaxAppendBytes is lower.
 //   - Content types are not stored: what is valid JSON is told to be JSON.
-//   - Links are ordinary events: "resolve links" is taken and changes nothing.
-//   - $acl is kept with the metadata and is not enforced. Rights come from
-//     Options.Users: an administrator may do everything; others may neither write
-//     nor read streams that begin with $, in $all neither.
+//   - $all may be read by every user; it shows those streams that the user may read.
+//     EventStoreDB keeps it for administrators unless an $acl says otherwise.
+//   - A link is resolved only for who may read what it stands for.
 //   - A regular expression is RE2's, which has no back-references and no lookaround.
 //
 // # Clients
@@ -35,15 +37,16 @@
 // Tests use the official clients for Go (EventStore-Client-Go 4.2.0) and for Node
 // (@eventstore/db-client 6.2.1). The steps of the latter have also been run with
 // KurrentDB's client for Node (@kurrent/kurrentdb-client 1.3.1), whose later calls
-// (appends to several streams, indexes) it finds not to be supported. Of the Go
-// client's own test suite for a single insecure node everything passes but one
-// test, which writes an id a second time to another stream; tests on projections
-// and on its prepared data set were left out.
+// (appends to several streams, indexes) it finds not to be supported. The Go client's
+// own test suite passes against `ledger eventstore`, for an insecure node and for one
+// with TLS and user certificates; tests on projections, of a cluster and on its
+// prepared data set were left out.
 //
 // # Guarantees
 //
 // What is answered to a writer is durable as the store promises. A read sees the
 // store as it was when the read began. A subscription is in order, without gap or
 // duplicate. Delete and Tombstone exclude appends to the same stream that come
-// through the same Server; a writer to the store beside it is not held up.
+// through the same Server; a writer to the store beside it is not held up, and
+// only one Server of a store may write.
 package esdbserver

@@ -180,7 +180,7 @@ func (r *reader) shownState(ctx context.Context, stream string) (streamState, er
 	}
 	st, err := r.state(ctx, stream)
 	if err == nil && st.exists && !st.tombstoned {
-		r.alive.Add(stream, struct{}{})
+		r.enliven(stream)
 	}
 	return st, err
 }

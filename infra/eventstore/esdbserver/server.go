@@ -36,6 +36,12 @@ type SystemWriter interface {
 	AppendMetadata(ctx context.Context, stream string, expected event.Expected, metadata eventstore.Proposed) (event.Written, error)
 }
 
+// metadataWatcher is a store that tells when the metadata of any stream has changed.
+type metadataWatcher interface {
+	// MetadataChanges is another number after a change than before it.
+	MetadataChanges() uint64
+}
+
 // Options say how a store is served.
 type Options struct {
 	// TLS is the server's certificate; nil serves in clear text. Where it verifies
@@ -85,8 +91,10 @@ type Server struct {
 	grpc     *grpc.Server
 	// locks keep appends to a stream from its deletion.
 	locks [streamLocks]sync.RWMutex
-	// alive are streams that are there and not tombstoned; see plain.
-	alive *lru.Cache[string, struct{}]
+	// alive are streams that are there and not tombstoned, with the count of changes
+	// at which they had no metadata; see plain.
+	alive   *lru.Cache[string, uint64]
+	changes metadataWatcher
 	// running ends when the server is closed; halt ends it.
 	running context.Context
 	halt    context.CancelFunc
@@ -117,10 +125,11 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 	s := &Server{store: store, opts: opts, log: opts.Logger, accounts: accounts, instance: uuid.New(),
 		advertise: opts.Advertise}
 	s.running, s.halt = context.WithCancel(context.Background())
-	if s.alive, err = lru.New[string, struct{}](aliveKept); err != nil {
+	if s.alive, err = lru.New[string, uint64](aliveKept); err != nil {
 		return nil, err
 	}
 	s.system, _ = store.(SystemWriter)
+	s.changes, _ = store.(metadataWatcher)
 	if opts.IDsPerStream {
 		p := perStream{Store: store, system: s.system}
 		if s.store = p; s.system != nil {
@@ -133,6 +142,7 @@ func New(store eventstore.Store, opts Options) (*Server, error) {
 	s.groups = newGroups(s)
 	config := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.NumStreamWorkers(64),
 		grpc.ForceServerCodecV2(codec{encoding.GetCodecV2(proto.Name)}),
 		grpc.UnaryInterceptor(s.admitUnary),
 		grpc.StreamInterceptor(s.admitStream),

@@ -46,18 +46,40 @@ const aliveKept = 1 << 16
 // plain says that a stream is there, is not tombstoned and has no metadata, so
 // that neither its end nor any rule needs to be looked at. That it is there and
 // alive is remembered: events do not go away, and a tombstone comes through this
-// Server, which then forgets it. Metadata may come beside it and is asked for.
-// Only who holds the stream's lock may add to what is remembered.
+// Server, which then forgets it. That it has no metadata is remembered until the
+// store tells of a change of any. Only who holds the stream's lock may ask or add.
 func (s *Server) plain(ctx context.Context, stream string) (bool, error) {
-	if !s.alive.Contains(stream) {
+	asOf, alive := s.alive.Get(stream)
+	if !alive {
 		return false, nil
 	}
 	if strings.HasPrefix(stream, metadataPrefix) {
 		return true, nil
 	}
+	changes := uint64(neverTold)
+	if s.changes != nil {
+		if changes = s.changes.MetadataChanges(); changes == asOf {
+			return true, nil
+		}
+	}
 	meta, err := s.store.Metadata(ctx, stream)
-	return err == nil && !meta.Exists, err
+	if err != nil || meta.Exists {
+		return false, err
+	}
+	s.alive.Add(stream, changes)
+	return true, nil
 }
+
+// enliven notes that a stream is there and not tombstoned.
+func (s *Server) enliven(stream string) {
+	if !s.alive.Contains(stream) {
+		s.alive.Add(stream, neverTold)
+	}
+}
+
+// neverTold is when a stream was last seen without metadata, where it was not, or
+// where the store does not tell of changes.
+const neverTold = math.MaxUint64
 
 // state looks at a stream. What its metadata does not say in the shape that
 // EventStoreDB knows has no effect.
