@@ -31,7 +31,7 @@ type eventstoreCommand struct {
 // Run serves the embedded store alone until it is told to stop.
 func (c *eventstoreCommand) Run(w *world) error {
 	face := c.face()
-	face.Insecure, face.IDsPerStream = c.Insecure, true
+	face.Insecure, face.LikeEventStoreDB = c.Insecure, true
 	if err := ledger.CheckFace(face); err != nil {
 		return err
 	}

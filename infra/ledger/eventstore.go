@@ -50,8 +50,9 @@ type Face struct {
 	Insecure bool
 	// ReadOnly offers reading and subscribing only.
 	ReadOnly bool
-	// IDsPerStream lets an event id be in several streams, as in EventStoreDB.
-	IDsPerStream bool
+	// LikeEventStoreDB lets an event id be in several streams and lists the users in
+	// a stream, as EventStoreDB does.
+	LikeEventStoreDB bool
 }
 
 // ServeEventStore offers a store in EventStoreDB's protocol until ctx ends. It
@@ -86,7 +87,7 @@ func newFace(store eventstore.Store, face Face, log *slog.Logger) (*esdbserver.S
 }
 
 func (face Face) options(log *slog.Logger) (esdbserver.Options, error) {
-	options := esdbserver.Options{ReadOnly: face.ReadOnly, IDsPerStream: face.IDsPerStream, Logger: log}
+	options := esdbserver.Options{ReadOnly: face.ReadOnly, ListUsers: face.LikeEventStoreDB, IDsPerStream: face.LikeEventStoreDB, Logger: log}
 	if face.Insecure {
 		return options, nil
 	}

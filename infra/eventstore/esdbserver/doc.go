@@ -8,9 +8,8 @@
 // delete, tombstone, stream metadata with $maxCount, $maxAge, $tb and $acl, links)
 // and persistent subscriptions. Status codes, messages and trailers are
 // EventStoreDB's, because its clients decide by them. Not offered: projections,
-// users, operations, monitoring; those calls are answered with Unimplemented. The
-// logins are in the stream $users, which clients' tools read to see that a node
-// is ready.
+// users, operations, monitoring; those calls are answered with Unimplemented. With
+// Options.ListUsers the logins are in the stream $users.
 //
 // # Where it differs from EventStoreDB
 //

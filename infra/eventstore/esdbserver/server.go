@@ -57,6 +57,9 @@ type Options struct {
 	// MaxAppendBytes bounds data and metadata of one append; 0, or more than
 	// eventstore.MaxBatchSize, is that limit.
 	MaxAppendBytes int
+	// ListUsers writes the logins to the stream $users, which clients' tools read to
+	// see that a node is ready.
+	ListUsers bool
 	// IDsPerStream lets an event id be in several streams, as in EventStoreDB. Without,
 	// an append of one that is in another stream is refused.
 	IDsPerStream bool

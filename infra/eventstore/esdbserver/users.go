@@ -23,7 +23,7 @@ var userSpace = uuid.MustParse("5d0e6d1c-6b0e-4a43-9f2f-0b4f4f5c8f0e")
 // announceUsers writes the logins that are not in the stream of users yet, their
 // names only. A store that takes no appends now is served without.
 func (s *Server) announceUsers() {
-	if s.system == nil || s.opts.ReadOnly {
+	if !s.opts.ListUsers || s.system == nil || s.opts.ReadOnly {
 		return
 	}
 	logins := slices.Sorted(maps.Keys(s.accounts))
