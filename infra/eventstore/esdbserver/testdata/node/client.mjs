@@ -230,6 +230,8 @@ const steps = {
     await refused(PersistentSubscriptionMaximumSubscribersReachedError, () => first(client.subscribeToPersistentSubscriptionToStream("node-work", "group"), 1));
     await a.unsubscribe();
     await b.unsubscribe();
+    const left = async () => (await client.getPersistentSubscriptionToStreamInfo("node-work", "group")).connections.length === 0;
+    await eventually(left, "both have left");
   },
   async "retries, skips, parks and replays"() {
     const [retried, skipped, parked, poison] = events(4, "odd.v1");
