@@ -62,7 +62,7 @@ bench-docs:
 # JSON object a run, are added to .cache/soak.json. See docs/faults.md.
 soak: chdb
 	@LEDGER_SOAK_KILLS='$(if $(FOR),,$(KILLS))' LEDGER_SOAK_FOR='$(FOR)' LEDGER_SOAK_SEED='$(SEED)' LEDGER_SOAK_ONLY='$(FAULT)' \
-		LEDGER_SOAK_RESULTS='$(CURDIR)/.cache/soak.json' $(GO) test ./infra/soak -run 'Test(Embedded|Disk|Apart)$$' $(if $(ARRANGEMENT),-run 'Test$(ARRANGEMENT)$$') -count 1 -parallel 1 -timeout 0 -v
+		LEDGER_SOAK_RESULTS='$(CURDIR)/.cache/soak.json' $(GO) test ./infra/soak -run 'Test$(or $(ARRANGEMENT),(Embedded|Disk|Apart))$$' -count 1 -parallel 1 -timeout 0 -v
 
 clean:
 	@rm -rf bin

@@ -35,7 +35,11 @@ type request struct {
 	// even where a later one was refused the first may have been carried out.
 	unsure  bool
 	problem string // code of the refusal
-	answer  struct {
+	// epoch is that in which it was sent last; repeated says that it was answered
+	// as one that had been done before.
+	epoch    int64
+	repeated bool
+	answer   struct {
 		Code     string   `json:"code"`
 		Revision uint64   `json:"revision"`
 		Position uint64   `json:"position"`

@@ -37,7 +37,6 @@ type disk struct {
 	unsynced map[string][]undo
 	delay    time.Duration // of a write; a sync takes ten times as long
 	sick     bool
-	writes   int
 }
 
 type undo struct {
@@ -367,7 +366,6 @@ func (n *node) remember(offset, length int64) {
 	defer d.mu.Unlock()
 	writes := append(d.unsynced[n.name()], undo{offset: offset, old: old, size: size, length: length, at: time.Now()})
 	d.unsynced[n.name()] = writes[max(0, len(writes)-undoMax):]
-	d.writes++
 }
 
 // PassthroughFd keeps the kernel from writing to the tmpfs past this process.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -71,6 +72,9 @@ type load struct {
 	tokens map[string]string
 	number int
 	keys   string // what all keys begin with
+
+	// epoch is a span of time in which something particular holds of the site.
+	epoch atomic.Int64
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -339,8 +343,9 @@ func (l *load) try(ctx context.Context, q *request) fate {
 		return givenUp
 	}
 	header["Authorization"] = "Bearer " + token
+	q.epoch = l.epoch.Load()
 	// Whoever has sent something waits for the answer, also at the end.
-	status, _, body, err := l.send(context.WithoutCancel(ctx), http.MethodPost, q.path, q.body, header)
+	status, answered, body, err := l.send(context.WithoutCancel(ctx), http.MethodPost, q.path, q.body, header)
 	switch {
 	case err != nil, status >= 500, status == http.StatusTooManyRequests:
 		q.unsure = true
@@ -355,6 +360,7 @@ func (l *load) try(ctx context.Context, q *request) fate {
 		if err := json.Unmarshal(body, &q.answer); err != nil {
 			l.diary.complain("%s %s: an answer that is no JSON: %v: %s", q.path, q.key, err, body)
 		}
+		q.repeated = answered.Get("Idempotent-Replayed") == "true"
 		q.answer.Position -= min(q.answer.Position, l.ahead)
 		q.fate = acknowledged
 	default:

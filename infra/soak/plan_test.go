@@ -43,6 +43,9 @@ func planned(t *testing.T) plan {
 			t.Fatalf("%s: %v", forEnv, err)
 		}
 	}
+	if p.short() && testing.Short() {
+		t.Skip("it takes some starts of the program and its engines")
+	}
 	t.Logf("seed %d", p.seed)
 	return p
 }

@@ -49,7 +49,6 @@ type site struct {
 	subscribers []*subscriber
 	timelines   []*timeline
 	figures     *figures
-	checked     time.Time
 }
 
 // patience is how long the program may take to be itself again after a fault, on
