@@ -77,7 +77,7 @@ func (k *kubernetes) schema(t *testing.T, version, kind string) *jsonschema.Sche
 	}
 	name := ""
 	for component, shape := range mapping(document, "components", "schemas") {
-		if _, open := at(shape, "additionalProperties").(any); !open && len(mapping(shape, "properties")) > 0 {
+		if at(shape, "additionalProperties") == nil && len(mapping(shape, "properties")) > 0 {
 			shape.(object)["additionalProperties"] = false
 		}
 		for _, is := range list(shape, "x-kubernetes-group-version-kind") {

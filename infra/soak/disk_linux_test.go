@@ -82,9 +82,6 @@ func mountDisk(t *testing.T, bytes int) *disk {
 		t.Fatal(err)
 	}
 	root := &fs.LoopbackRoot{Path: d.backing, Dev: st.Dev}
-	root.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: data}, disk: d}
-	}
 	top := &node{LoopbackNode: fs.LoopbackNode{RootData: root}, disk: d}
 	root.RootNode = top
 	brief := 10 * time.Second
@@ -225,6 +222,11 @@ func (u undo) tear(t *testing.T, f *os.File, r *rand.Rand) {
 type node struct {
 	fs.LoopbackNode
 	disk *disk
+}
+
+// WrapChild makes every file and folder below one of the disk's too.
+func (n *node) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, disk: n.disk}
 }
 
 // handle is an open file.

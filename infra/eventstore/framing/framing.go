@@ -33,11 +33,10 @@ const frameMax = 32 << 20
 // ErrMalformed is for bytes that no Writer has written.
 var ErrMalformed = errors.New("not events, or events of another version")
 
-// AppendHeader, AppendEvent and AppendEnd add to dst what stands for the beginning,
-// for one event and for the end behind count events.
+// AppendHeader adds to dst what stands for the beginning.
 func AppendHeader(dst []byte) []byte { return append(dst, header...) }
 
-// AppendEvent is described at AppendHeader. The time of recording must be one that
+// AppendEvent adds one event to dst. The time of recording must be one that
 // the embedded store can hold.
 func AppendEvent(dst []byte, e *eventstore.Recorded) []byte {
 	size := uvarintSize(e.Position) + 16 + 8 + uvarintSize(e.Revision) +
@@ -53,7 +52,7 @@ func AppendEvent(dst []byte, e *eventstore.Recorded) []byte {
 	return append(dst, e.Metadata...)
 }
 
-// AppendEnd is described at AppendHeader.
+// AppendEnd adds to dst what stands for the end behind count events.
 func AppendEnd(dst []byte, count uint64) []byte {
 	return binary.AppendUvarint(append(dst, 0), count)
 }
