@@ -6,7 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -53,6 +53,13 @@ type Config struct {
 	ClickHouseReplicated bool
 	ClickHouseSharded    bool
 
+	// NATSFile says how to reach NATS, in which several ledgers keep what they
+	// share; empty is a ledger that is one process. With it everything else is
+	// shared too: event store, ClickHouse and master key. NATSReplicas is on how
+	// many servers it is kept; 0 is 3.
+	NATSFile     string
+	NATSReplicas int
+
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -69,6 +76,8 @@ type Ledger struct {
 	Erasures  *commands.Erasures
 	Log       *slog.Logger
 	Now       func() time.Time
+	// Node names this process among those that share the ledger.
+	Node string
 
 	mu      sync.Mutex
 	closers []func() error
@@ -89,15 +98,19 @@ func Registry() *event.Registry {
 	return r
 }
 
-// Open opens the ledger in its data folder, which one process can have open at
-// a time, and completes what a crash cut off. While it is open, backups and copies
-// can be made beside it.
+// Open opens the ledger, and completes what a crash cut off. One process can have
+// a data folder with embedded engines open at a time; with NATSFile any number of
+// processes can have the ledger open, each with a data folder of its own. While
+// it is open, backups and copies can be made beside it.
 func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	if config.Now == nil {
 		config.Now = time.Now
+	}
+	if err := config.checkShared(); err != nil {
+		return nil, err
 	}
 	config.Data, err = filepath.Abs(config.Data)
 	if err != nil {
@@ -106,7 +119,7 @@ func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 	if err := os.MkdirAll(config.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	l = &Ledger{Config: config, Log: config.Logger, Now: config.Now}
+	l = &Ledger{Config: config, Log: config.Logger, Now: config.Now, Node: nodeName()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.Close())
@@ -126,31 +139,6 @@ func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 		return l, err
 	}
 	return l, l.openRegisters(ctx)
-}
-
-func (l *Ledger) openKeys(ctx context.Context) error {
-	path := l.Config.MasterKeyFile
-	if path == "" {
-		path = filepath.Join(l.Config.Data, "master.key")
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			if kept, err := os.ReadDir(filepath.Join(l.Config.Data, "keys", "shards")); err == nil && len(kept) > 0 {
-				return fault.New(fault.Invalid, "keys.no-master", "the keys in %s were made with a master key that is not here: name its file with --master-key-file", l.Config.Data)
-			}
-			if err := keys.MakeMaster(path); err != nil {
-				return err
-			}
-			l.Log.Warn("a master key was made in the data folder; for real data keep it elsewhere", "file", path)
-		}
-	}
-	master, err := keys.ReadMaster(path)
-	if err != nil {
-		return err
-	}
-	if l.Vault, err = keys.OpenFolder(ctx, filepath.Join(l.Config.Data, "keys"), master); err != nil {
-		return err
-	}
-	l.closers = append(l.closers, l.Vault.Close)
-	return nil
 }
 
 func (l *Ledger) openRegisters(ctx context.Context) error {

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"dossierledger/domain/fault"
+	"dossierledger/infra/keys"
+	"dossierledger/infra/nats"
+	"github.com/google/uuid"
+)
+
+// checkShared holds that a ledger that is one of several shares everything.
+func (c Config) checkShared() error {
+	if c.NATSFile != "" && (c.EventStoreFile == "" || c.ClickHouseDSNFile == "" || c.MasterKeyFile == "") {
+		return fault.New(fault.Invalid, "usage.nats", "several ledgers share everything: --nats-file goes with --eventstore-file, --clickhouse-dsn-file and --master-key-file")
+	}
+	return nil
+}
+
+// openKeys opens the keys of persons: in the data folder, or those that several
+// ledgers share.
+func (l *Ledger) openKeys(ctx context.Context) error {
+	master, err := l.readMaster()
+	if err != nil {
+		return err
+	}
+	if l.Config.NATSFile == "" {
+		if l.Vault, err = keys.OpenFolder(ctx, filepath.Join(l.Config.Data, "keys"), master); err != nil {
+			return err
+		}
+		l.closers = append(l.closers, l.Vault.Close)
+		return nil
+	}
+	conn, err := nats.Connect(ctx, l.Config.NATSFile, "ledger "+l.Node, l.Log)
+	if err != nil {
+		return err
+	}
+	l.closers = append(l.closers, func() error { conn.Close(); return nil })
+	if l.Vault, err = keys.OpenShared(ctx, conn, master, keys.SharedOptions{Replicas: l.Config.NATSReplicas, Logger: l.Log}); err != nil {
+		return err
+	}
+	l.closers = append(l.closers, l.Vault.Close)
+	return nil
+}
+
+// readMaster reads the master key. One is made in the data folder where none is named.
+func (l *Ledger) readMaster() (keys.Master, error) {
+	path := l.Config.MasterKeyFile
+	if path == "" {
+		path = filepath.Join(l.Config.Data, "master.key")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			if kept, err := os.ReadDir(filepath.Join(l.Config.Data, "keys", "shards")); err == nil && len(kept) > 0 {
+				return nil, fault.New(fault.Invalid, "keys.no-master", "the keys in %s were made with a master key that is not here: name its file with --master-key-file", l.Config.Data)
+			}
+			if err := keys.MakeMaster(path); err != nil {
+				return nil, err
+			}
+			l.Log.Warn("a master key was made in the data folder; for real data keep it elsewhere", "file", path)
+		}
+	}
+	return keys.ReadMaster(path)
+}
+
+// nodeName tells one process from others that share a ledger with it.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "-" + uuid.NewString()[:8]
+}
