@@ -14,7 +14,8 @@
 //
 // # Where keys are kept
 //
-// Folder keeps them in a folder that one process has open.
+// Folder keeps them in a folder that one process has open, Shared in NATS
+// JetStream for any number of processes.
 package keys
 
 import (

@@ -30,7 +30,15 @@ type Server struct {
 // Start starts a single server, which stops with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	return start(t, server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, StoreDir: t.TempDir()})
+	return With(t, func(*server.Options) {})
+}
+
+// With starts a single server with options of the caller's.
+func With(t testing.TB, change func(*server.Options)) *Server {
+	t.Helper()
+	options := server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, StoreDir: t.TempDir()}
+	change(&options)
+	return start(t, options)
 }
 
 // Cluster starts servers that form one cluster.
