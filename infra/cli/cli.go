@@ -46,7 +46,7 @@ type options struct {
 
 	MasterKeyFile  string `placeholder:"FILE" help:"File with the master key of personal data (default: master.key in the data folder, made at first use)."`
 	Eventstore     string `name:"eventstore-file" placeholder:"FILE" help:"File with the connection string of an EventStoreDB or KurrentDB (default: the embedded store in the data folder)."`
-	Nats           string `name:"nats-file" placeholder:"FILE" help:"File (YAML) that says how to reach NATS, in which several ledgers keep what they share; event store, ClickHouse and master key must be shared too (default: this ledger is the only one)."`
+	Nats           string `name:"nats-file" placeholder:"FILE" help:"File (YAML) that says how to reach NATS, where keys of persons are kept instead of in the data folder, so that nothing of the ledger is on its own disk; event store, ClickHouse and master key are then elsewhere too."`
 	NatsReplicas   int    `name:"nats-replicas" default:"3" placeholder:"N" help:"On how many NATS servers that is kept, where it is not there yet (1, 3 or 5)."`
 	ClickhouseDSN  string `name:"clickhouse-dsn-file" placeholder:"FILE" help:"File with the DSN of a ClickHouse server or cluster (default: the embedded engine)."`
 	ClickhouseLib  string `name:"chdb-lib" env:"LEDGER_CHDB_LIB" placeholder:"FILE" help:"The embedded ClickHouse engine's library (default: beside the program)."`

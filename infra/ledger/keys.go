@@ -16,7 +16,7 @@ import (
 // checkShared holds that a ledger that is one of several shares everything.
 func (c Config) checkShared() error {
 	if c.NATSFile != "" && (c.EventStoreFile == "" || c.ClickHouseDSNFile == "" || c.MasterKeyFile == "") {
-		return fault.New(fault.Invalid, "usage.nats", "several ledgers share everything: --nats-file goes with --eventstore-file, --clickhouse-dsn-file and --master-key-file")
+		return fault.New(fault.Invalid, "usage.nats", "keys in NATS are for a ledger that keeps nothing on its own disk: --nats-file goes with --eventstore-file, --clickhouse-dsn-file and --master-key-file")
 	}
 	return nil
 }
