@@ -104,8 +104,11 @@ func (c *restoreCommand) check(w *world, config ledger.RestoreConfig) error {
 
 func printRestored(out io.Writer, r ledger.Restored) (err error) {
 	if e := r.Events; e != nil {
-		_, err = fmt.Fprintf(out, "%d events are in %s as they were in %s, the last at position %d, recorded %s\nsha256 of both: %s\n",
-			e.Events, r.Data, e.From, e.LastPosition, e.LastRecordedAt.Format(time.RFC3339Nano), e.Hash)
+		last := ""
+		if e.Events > 0 {
+			last = fmt.Sprintf(", the last at position %d, recorded %s", e.LastPosition, e.LastRecordedAt.Format(time.RFC3339Nano))
+		}
+		_, err = fmt.Fprintf(out, "%d events are in %s as they were in %s%s\nsha256 of both: %s\n", e.Events, r.Data, e.From, last, e.Hash)
 	}
 	if k := r.Keys; k != nil && err == nil {
 		_, err = fmt.Fprintf(out, "keys of %d persons are there, from the snapshot %s of %s\n%d persons are erased as the events record it\n",
