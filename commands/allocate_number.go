@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"github.com/google/uuid"
@@ -160,7 +161,7 @@ func (n *numbers) write(ctx context.Context, stream string, batch []*wanted) {
 		}
 		written, err := n.journal.Append(ctx, stream, expected, events...)
 		wrong, beaten := errors.AsType[*event.WrongRevision](err)
-		repeated := err == nil && written.Repeated || fault.CodeOf(err) == "eventstore.id-reused"
+		repeated := isRepeat(written, err)
 		switch {
 		case err == nil && !written.Repeated:
 			n.last.Add(stream, event.Exact(written.Revision))
@@ -234,11 +235,14 @@ func (n *numbers) encode(ctx context.Context, stream string, end event.Expected,
 		all.Wait()
 		good := batch[:0:0]
 		for _, w := range batch {
-			if w.err != nil {
+			switch _, exists := end.Revision(); {
+			case w.err == nil:
+				good = append(good, w)
+			case exists && w.req.Key != "" && errors.Is(w.err, dossier.ErrCodesUsedUp):
+				n.usedUp(ctx, stream, w)
+			default:
 				refuse([]*wanted{w}, w.err)
-				continue
 			}
-			good = append(good, w)
 		}
 		if len(good) < len(batch) {
 			batch = good // those behind the gap get other numbers
@@ -280,6 +284,28 @@ func (n *numbers) fit(stream string, batch []*wanted) []*wanted {
 		}
 	}
 	return batch
+}
+
+// usedUp answers who gets no number because there is none left: the request may
+// repeat one that got a number, which only the store can tell. It is asked with an
+// append that cannot add anything, since the sequence exists.
+func (n *numbers) usedUp(ctx context.Context, stream string, w *wanted) {
+	probe := event.New(w.id, w.req.metadata(w.now), dossier.NumberAllocated{})
+	written, err := n.journal.Append(ctx, stream, event.None, probe)
+	_, absent := errors.AsType[*event.WrongRevision](err)
+	switch {
+	case isRepeat(written, err):
+		n.repeat(ctx, stream, w, written, err)
+	case absent:
+		refuse([]*wanted{w}, w.err)
+	default:
+		refuse([]*wanted{w}, fmt.Errorf("allocate a dossier code in %s: %w", stream, err))
+	}
+}
+
+// isRepeat says whether an append found that events of the same ids are there already.
+func isRepeat(written event.Written, err error) bool {
+	return err == nil && written.Repeated || fault.CodeOf(err) == "eventstore.id-reused"
 }
 
 // repeat answers a request whose allocation is in the ledger already.

@@ -119,3 +119,42 @@ func TestWhoGoesAwayBeforeTheNumberIsWrittenUsesNone(t *testing.T) {
 		t.Fatalf("the repeat: %+v, %v", answer, err)
 	}
 }
+
+// given an agency whose numbers of the day are used up, when a request that got
+// one comes again, then it is answered as before, and new ones are refused.
+func TestARepeatIsAnsweredAlsoWhenTheDaysNumbersAreUsedUp(t *testing.T) {
+	o := openOffice(t)
+	first := commands.Request{Actor: citizen("p-1"), Key: "k", Hash: "h"}
+	answer, err := o.Dossiers.Submit(t.Context(), first, application("p-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := dossier.SequenceStream("", agency, o.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var others []event.Event
+	for i := range 9998 {
+		code, err := dossier.FormatCode("", agency, o.clock.Now(), uint64(i+2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, event.New(event.IDFor("others", i), event.Metadata{Actor: citizen("p-2"), OccurredAt: o.clock.Now()}, dossier.NumberAllocated{Dossier: code}))
+	}
+	if _, err := o.Journal.Append(t.Context(), stream, event.Exact(0), others...); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time the end of the sequence is known beforehand
+		_, err = o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1"), Key: "another", Hash: "h"}, application("p-1"))
+		wantCode(t, err, dossier.ErrCodesUsedUp.Code)
+		again, err := o.Dossiers.Submit(t.Context(), first, application("p-1"))
+		if err != nil || again.Code != answer.Code || !again.Repeated {
+			t.Fatalf("the repeat was answered %+v, %v, the request %+v", again, err, answer)
+		}
+	}
+	_, err = o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1"), Key: "k", Hash: "other"}, application("p-1"))
+	wantCode(t, err, commands.ErrKeyReused.Code)
+	if given := allocated(t, o); len(given) != 9999 {
+		t.Errorf("%d numbers were given out", len(given))
+	}
+}
