@@ -1,11 +1,6 @@
 package delivery_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -13,7 +8,9 @@ import (
 
 	"dossierledger/domain/delivery"
 	"dossierledger/domain/event"
+	"dossierledger/domain/event/goldentest"
 	"dossierledger/domain/fault"
+
 	"github.com/google/uuid"
 )
 
@@ -107,39 +104,9 @@ func TestNamesOfReceivers(t *testing.T) {
 	}
 }
 
-var writeGolden = flag.Bool("golden", false, "write the golden file of an event type that has none yet")
-
-// Every event type ever released has a golden file. A file is written once and
-// never changed: what was stored must be readable for ever.
 func TestEveryReleasedEventIsReadAsItWasWritten(t *testing.T) {
-	samples := []event.Payload{
+	goldentest.Hold(t, "testdata", delivery.Register, goldentest.ByType(
 		delivery.Progressed{Next: 12, Behind: []delivery.Lag{lag(7)}}, givenUp(7), delivery.ResendAsked{Key: key},
 		delivery.Skipped{Key: key, Position: 7, Why: "too large"}, delivery.CaughtUp{Key: key},
-	}
-	registry := event.NewRegistry()
-	delivery.Register(registry)
-	if got := registry.Types(); len(got) != len(samples) {
-		t.Fatalf("%d types are registered and %d have a sample", len(got), len(samples))
-	}
-	for _, want := range samples {
-		path := filepath.Join("testdata", want.EventType()+".json")
-		written, err := json.MarshalIndent(want, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		written = append(written, '\n')
-		golden, err := os.ReadFile(path)
-		if os.IsNotExist(err) && *writeGolden {
-			golden, err = written, os.WriteFile(path, written, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(golden, written) {
-			t.Errorf("it is written as\n%s\nand was released as\n%s", written, golden)
-		}
-		if read, err := registry.Decode(want.EventType(), golden); err != nil || !reflect.DeepEqual(read, want) {
-			t.Errorf("it is read as %+v (%v) and was %+v", read, err, want)
-		}
-	}
+	))
 }

@@ -1,18 +1,14 @@
 package policy_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
+	"dossierledger/domain/event/goldentest"
 	"dossierledger/domain/policy"
 	"dossierledger/domain/procedure"
 	"dossierledger/domain/worktime"
@@ -196,42 +192,12 @@ func TestSpansLieBeforeTheAppointment(t *testing.T) {
 	}
 }
 
-var writeGolden = flag.Bool("golden", false, "write the golden file of an event type that has none yet")
-
-// Every event type ever released has a golden file. A file is written once and
-// never changed: what was stored must be readable for ever.
 func TestEveryReleasedEventIsReadAsItWasWritten(t *testing.T) {
 	about := policy.Notice{
 		Dossier: code, Due: on(19, "09:00"), Revision: 7,
 		Holder: dossier.Holder{Agency: "H15.01", Department: dossier.Specialist, Officer: "spec-1"},
 	}
-	samples := []event.Payload{
+	goldentest.Hold(t, "testdata", policy.Register, goldentest.ByType(
 		policy.ReminderRaised{Notice: about, Applicant: "sub-an"}, policy.ApologyDueRaised{Notice: about}, policy.OverdueRaised{Notice: about},
-	}
-	registry := event.NewRegistry()
-	policy.Register(registry)
-	if got := registry.Types(); len(got) != len(samples) {
-		t.Fatalf("%d types are registered and %d have a sample", len(got), len(samples))
-	}
-	for _, want := range samples {
-		path := filepath.Join("testdata", want.EventType()+".json")
-		written, err := json.MarshalIndent(want, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		written = append(written, '\n')
-		golden, err := os.ReadFile(path)
-		if os.IsNotExist(err) && *writeGolden {
-			golden, err = written, os.WriteFile(path, written, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(golden, written) {
-			t.Errorf("it is written as\n%s\nand was released as\n%s", written, golden)
-		}
-		if read, err := registry.Decode(want.EventType(), golden); err != nil || read != want {
-			t.Errorf("it is read as %+v (%v) and was %+v", read, err, want)
-		}
-	}
+	))
 }

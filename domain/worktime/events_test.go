@@ -2,25 +2,19 @@ package worktime_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"dossierledger/domain/event"
+	"dossierledger/domain/event/goldentest"
 	"dossierledger/domain/worktime"
 )
 
-var update = flag.Bool("update", false, "write golden files that do not exist yet; one that was released is never rewritten")
-
-// The stored form of every event ever released. A file here is never changed.
 func TestEventsKeepTheirStoredForm(t *testing.T) {
 	announced := time.Date(2025, 12, 25, 1, 30, 0, 0, time.UTC)
 	hours := worktime.OfficeHours()
-	registry := event.NewRegistry()
-	worktime.Register(registry)
 	samples := map[string]event.Payload{
 		"calendar.opened.v1":                 worktime.Opened{Scope: "H15.50", Windows: hours, AnnouncedAt: announced, Basis: "QĐ 01/2025/QĐ-UBND"},
 		"calendar.opened.v1.inherits":        worktime.Opened{Scope: "H15.50", AnnouncedAt: announced},
@@ -39,37 +33,7 @@ func TestEventsKeepTheirStoredForm(t *testing.T) {
 		"calendar.holiday-days-set.v1": worktime.HolidayDaysSet{
 			Holiday: worktime.NationalDay, Year: 2026, Days: []worktime.Date{worktime.On(2026, 9, 1), worktime.On(2026, 9, 2)}, AnnouncedAt: announced, Basis: "thông báo"},
 	}
-	released := map[string]bool{}
-	for name, payload := range samples {
-		released[payload.EventType()] = true
-		path := filepath.Join("testdata", "events", name+".json")
-		encoded, err := json.MarshalIndent(payload, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		encoded = append(encoded, '\n')
-		golden, err := os.ReadFile(path)
-		if os.IsNotExist(err) && *update {
-			if err := os.WriteFile(path, encoded, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			golden = encoded
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if string(golden) != string(encoded) {
-			t.Errorf("%s is written as\n%s, was\n%s", name, encoded, golden)
-		}
-		decoded, err := registry.Decode(payload.EventType(), golden)
-		if err != nil || !reflect.DeepEqual(decoded, payload) {
-			t.Errorf("%s is read as %+v, %v", name, decoded, err)
-		}
-	}
-	for _, name := range registry.Types() {
-		if !released[name] {
-			t.Errorf("%s has no golden file", name)
-		}
-	}
+	goldentest.Hold(t, filepath.Join("testdata", "events"), worktime.Register, samples)
 }
 
 func TestEveryNationalNoticeIsRegistered(t *testing.T) {
