@@ -192,13 +192,27 @@ func (f *tableFile) Preallocate(offset, length int64) error {
 	return nil
 }
 
-// Sync ends the writing of a table: that it worked means that there is room again.
-func (f *tableFile) Sync() error {
-	if err := f.File.Sync(); err != nil {
+// Sync and SyncData end the writing of a table; which of them Pebble calls depends
+// on how it opened the file. That it worked means that there is room again.
+func (f *tableFile) Sync() error { return f.sync(f.File.Sync) }
+
+// SyncData implements vfs.File; see Sync.
+func (f *tableFile) SyncData() error { return f.sync(f.File.SyncData) }
+
+func (f *tableFile) sync(op func() error) error {
+	if err := op(); err != nil {
 		return f.disk.dropped(err)
 	}
 	if f.disk.stuck.Load() {
 		f.disk.hasRoom()
 	}
 	return nil
+}
+
+// SyncTo starts the writing of what a table has so far.
+func (f *tableFile) SyncTo(length int64) (full bool, err error) {
+	if full, err = f.File.SyncTo(length); err != nil {
+		return full, f.disk.dropped(err)
+	}
+	return full, nil
 }
