@@ -18,6 +18,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"dossierledger/infra/eventstore/esdb"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // demonstration is a built program and a ledger that it serves.
@@ -199,9 +203,19 @@ func sameAddress(named, template string) bool {
 
 var metric = regexp.MustCompile(`ledger_[a-z_]+[a-z]`)
 
+// onEventStoreDB are the metrics that are added where the ledger is on an EventStoreDB.
+func onEventStoreDB(t *testing.T) string {
+	t.Helper()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(esdb.NewMetrics())
+	answer := httptest.NewRecorder()
+	promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return answer.Body.String()
+}
+
 func checkMetrics(t *testing.T, pages []*page, d *demonstration) {
 	described := find(t, pages, "docs/operator.md").written()
-	shown := d.get(t, "/metrics")
+	shown := d.get(t, "/metrics") + onEventStoreDB(t)
 	for line := range strings.SplitSeq(shown, "\n") {
 		if rest, ok := strings.CutPrefix(line, "# HELP "); ok && strings.HasPrefix(rest, "ledger_") {
 			if name, _, _ := strings.Cut(rest, " "); !strings.Contains(described, "`"+name+"`") {

@@ -3,10 +3,15 @@ package deploy_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"dossierledger/infra/eventstore/esdb"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // series are the metrics that a program shows, each with its labels' values.
@@ -161,12 +166,22 @@ func TestMetricsExist(t *testing.T) {
 		t.Errorf("a report that does not exist is answered with %d", status)
 	}
 	_, shown := l.get(t, "/metrics")
-	metrics := readSeries(shown)
+	metrics := readSeries(shown + onEventStoreDB(t))
 	if len(metrics["ledger_projection_state"]["state"]) == 0 || len(metrics["ledger_http_requests_total"]["status"]) == 0 {
 		t.Fatalf("the metrics were not understood:\n%s", shown)
 	}
 	t.Run("alerts", func(t *testing.T) { checkAlerts(t, metrics) })
 	t.Run("dashboard", func(t *testing.T) { checkDashboard(t, metrics) })
+}
+
+// onEventStoreDB are the metrics that are added where the ledger is on an EventStoreDB.
+func onEventStoreDB(t *testing.T) string {
+	t.Helper()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(esdb.NewMetrics())
+	answer := httptest.NewRecorder()
+	promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return answer.Body.String()
 }
 
 func checkAlerts(t *testing.T, metrics series) {

@@ -2,9 +2,13 @@ package ledger_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -12,10 +16,9 @@ import (
 	"dossierledger/infra/ledger"
 )
 
-// The same dossiers come to be, event for event, on an EventStoreDB as on the
-// embedded store.
-func TestTheLedgerRunsOnAnEventStoreDB(t *testing.T) {
-	dir := t.TempDir()
+// onEventStoreDB opens a ledger whose events are on an EventStoreDB, under a folder.
+func onEventStoreDB(t *testing.T, dir string) *ledger.Ledger {
+	t.Helper()
 	store, err := ledger.OpenStore(t.Context(), ledger.Config{Data: filepath.Join(dir, "server")})
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +52,14 @@ func TestTheLedgerRunsOnAnEventStoreDB(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return remote
+}
+
+// The same dossiers come to be, event for event, on an EventStoreDB as on the
+// embedded store.
+func TestTheLedgerRunsOnAnEventStoreDB(t *testing.T) {
+	dir := t.TempDir()
+	remote := onEventStoreDB(t, dir)
 	if _, err := remote.Seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +70,40 @@ func TestTheLedgerRunsOnAnEventStoreDB(t *testing.T) {
 	simulate(t, embedded, 5, 20)
 	if here, _ := told(t, embedded); !slices.Equal(here, there) {
 		t.Fatalf("%d events on the EventStoreDB, %d in the embedded store, or others", len(there), len(here))
+	}
+}
+
+// What a served ledger measures of its EventStoreDB is for whoever scrapes it.
+func TestAServedLedgerShowsItsEventStoreDB(t *testing.T) {
+	remote := onEventStoreDB(t, t.TempDir())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- remote.Serve(ctx, ledger.ServeConfig{Demo: true}, listener, nil) }()
+	defer func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}()
+	answer, err := http.Get("http://" + listener.Addr().String() + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range []string{
+		`ledger_esdb_call_seconds_count{operation="read",outcome="ok"} [1-9]`,
+		`ledger_esdb_failures_total{kind="unavailable"} 0`, `ledger_esdb_reconnects_total 0`,
+	} {
+		if !regexp.MustCompile(`(?m)^` + sample).Match(shown) {
+			t.Errorf("/metrics does not show %s", sample)
+		}
 	}
 }
 

@@ -45,6 +45,9 @@ type ServeConfig struct {
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if measured, ok := l.Store.(prometheus.Collector); ok {
+		metrics.MustRegister(measured)
+	}
 	models := l.LateReadModels(metrics)
 	watch, err := l.Policies(config.Policies, metrics)
 	if err != nil {

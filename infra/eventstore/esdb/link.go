@@ -19,7 +19,7 @@ import (
 type link struct {
 	config  *client.Configuration
 	log     *slog.Logger
-	metrics *metrics
+	metrics *Metrics
 	closing <-chan struct{}
 
 	mu      sync.Mutex
@@ -40,7 +40,7 @@ type session struct {
 // calls in it; one that they never leave is left to itself.
 const closeGrace = 5 * time.Second
 
-func newLink(config *client.Configuration, log *slog.Logger, m *metrics, closing <-chan struct{}) (*link, error) {
+func newLink(config *client.Configuration, log *slog.Logger, m *Metrics, closing <-chan struct{}) (*link, error) {
 	config.Logger = func(level client.LogLevel, format string, args ...interface{}) {
 		log.Debug("EventStoreDB client", "level", string(level), "message", fmt.Sprintf(format, args...))
 	}

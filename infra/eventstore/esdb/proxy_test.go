@@ -11,7 +11,6 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
-	"dossierledger/infra/eventstore/esdb"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -94,16 +93,9 @@ func TestNothingIsLostOrDoubledOverACutConnection(t *testing.T) {
 	const writers, each = 4, 80
 	n := startNode(t)
 	p := startProxy(t, n.address)
+	s := open(t, "esdb://"+p.listener.Addr().String()+"?tls=false")
 	registry := prometheus.NewRegistry()
-	s, err := esdb.Open(t.Context(), esdb.Options{ConnectionString: "esdb://" + p.listener.Addr().String() + "?tls=false", Registerer: registry})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	registry.MustRegister(s)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	done := make(chan struct{})

@@ -3,7 +3,6 @@ package esdb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -31,8 +30,6 @@ type Options struct {
 	// Logger takes the adapter's messages; nil discards them. The client's own
 	// messages come at level debug.
 	Logger *slog.Logger
-	// Registerer, where set, gets the adapter's metrics.
-	Registerer prometheus.Registerer
 }
 
 const (
@@ -47,7 +44,7 @@ const (
 // its promises.
 type Store struct {
 	link    *link
-	metrics *metrics
+	metrics *Metrics
 	log     *slog.Logger
 	timeout time.Duration
 	window  int
@@ -62,6 +59,7 @@ type Store struct {
 var (
 	_ eventstore.Store     = (*Store)(nil)
 	_ eventstore.StreamIDs = (*Store)(nil)
+	_ prometheus.Collector = (*Store)(nil)
 )
 
 // StreamIDsOnly implements eventstore.StreamIDs. What is behind the connection
@@ -78,7 +76,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		// The text may hold a password, so that it is not repeated.
 		return nil, invalid("the connection string is not one of EventStoreDB")
 	}
-	s := &Store{log: opts.Logger, timeout: opts.Timeout, window: opts.IDWindow, closing: make(chan struct{})}
+	s := &Store{log: opts.Logger, timeout: opts.Timeout, window: opts.IDWindow, metrics: NewMetrics(), closing: make(chan struct{})}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,9 +89,6 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if s.tails, err = lru.New[string, *tail](tailsKept); err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(opts.Registerer); err != nil {
-		return nil, fmt.Errorf("metrics of the event store: %w", err)
-	}
 	s.turns.waiting = map[string]*turn{}
 	if s.link, err = newLink(config, s.log, s.metrics, s.closing); err != nil {
 		return nil, err
@@ -103,6 +98,13 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	return s, nil
 }
+
+// Describe and Collect implement prometheus.Collector: whoever serves metrics
+// registers the store.
+func (s *Store) Describe(to chan<- *prometheus.Desc) { s.metrics.Describe(to) }
+
+// Collect implements prometheus.Collector.
+func (s *Store) Collect(to chan<- prometheus.Metric) { s.metrics.Collect(to) }
 
 // Close implements eventstore.Store: it ends subscriptions and calls that run.
 func (s *Store) Close() error {
