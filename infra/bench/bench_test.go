@@ -201,6 +201,9 @@ func TestParametersThatABenchmarkDoesNotHaveAreRefused(t *testing.T) {
 			t.Errorf("%+v: ran with %d", c.set, result.Growths[0].Points[0].Size)
 		}
 	}
+	if _, err := bench.Measure(t.Context(), b, bench.Options{Dir: t.TempDir(), Log: "receipt.xes"}); fault.CodeOf(err) != "bench.parameter" {
+		t.Errorf("a log for a benchmark that takes none: %v", err)
+	}
 	if _, err := bench.Find("no-such-thing"); fault.CodeOf(err) != "bench.unknown" {
 		t.Errorf("an unknown name: %v", err)
 	}

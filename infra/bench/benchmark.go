@@ -20,6 +20,8 @@ type Benchmark struct {
 	About string
 	// Defaults are the parameters that it has; those that are 0 it does not have.
 	Defaults Parameters
+	// TakesLog says that it measures on a log, which a caller may give.
+	TakesLog bool
 	// Run measures. What it leaves in the run's folder is removed by the caller.
 	Run func(ctx context.Context, r *Run) error
 }
@@ -58,6 +60,9 @@ type Options struct {
 	Dir string
 	// Program is the ledger's binary, for what is measured as a process of its own.
 	Program string
+	// Log is an XES log to measure on, for benchmarks that take one; empty is one
+	// that is made up.
+	Log string
 	// Progress takes a line for each thing that is measured.
 	Progress io.Writer
 }
@@ -66,6 +71,7 @@ type Options struct {
 type Run struct {
 	Parameters
 	Program  string
+	Log      string
 	dir      string
 	progress io.Writer
 	result   *Result
@@ -77,6 +83,9 @@ func Measure(ctx context.Context, b Benchmark, opts Options) (result *Result, er
 	if err != nil {
 		return nil, err
 	}
+	if opts.Log != "" && !b.TakesLog {
+		return nil, fault.New(fault.Invalid, "bench.parameter", "the benchmark %s has no --xes", b.Name)
+	}
 	dir, err := os.MkdirTemp(opts.Dir, "ledger-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
@@ -86,7 +95,7 @@ func Measure(ctx context.Context, b Benchmark, opts Options) (result *Result, er
 			err = fmt.Errorf("benchmark %s: %w", b.Name, removed)
 		}
 	}()
-	r := &Run{Parameters: params, Program: opts.Program, dir: dir, progress: opts.Progress, result: &Result{
+	r := &Run{Parameters: params, Program: opts.Program, Log: opts.Log, dir: dir, progress: opts.Progress, result: &Result{
 		Benchmark: b.Name, About: b.About, Parameters: params, Began: time.Now().UTC().Truncate(time.Second),
 		Environment: environment(dir),
 	}}

@@ -7,6 +7,8 @@ var catalogue = []Benchmark{
 	freshness,
 	httpCommands,
 	httpTimeline,
+	importing,
+	rebuilding,
 	reports,
 	worklists,
 }

@@ -52,12 +52,17 @@ func openTables(ctx context.Context, r *Run) (t *tables, err error) {
 	if t.warehouse, err = readmodels.NewClickHouse(t.db); err != nil {
 		return t, err
 	}
-	t.runner, err = readmodels.New(readmodels.Config{
-		Store: t.ledger.Store, Decode: t.ledger.Journal.Decode, Warehouse: t.warehouse,
-		Projections: projections.All(readmodels.History{Store: t.ledger.Store, Decode: t.ledger.Journal.Decode}),
-	})
+	t.runner, err = t.newRunner(t.warehouse)
 	t.reports, t.worklists = queries.NewReports(t.db), queries.NewWorklists(t.db)
 	return t, err
+}
+
+// newRunner makes a runner of all projections that writes to a warehouse.
+func (t *tables) newRunner(warehouse readmodels.Warehouse) (*readmodels.Runner, error) {
+	return readmodels.New(readmodels.Config{
+		Store: t.ledger.Store, Decode: t.ledger.Journal.Decode, Warehouse: warehouse,
+		Projections: projections.All(readmodels.History{Store: t.ledger.Store, Decode: t.ledger.Journal.Decode}),
+	})
 }
 
 func (t *tables) close() error {
