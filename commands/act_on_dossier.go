@@ -12,7 +12,6 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // conflictTries is how often an action is decided again because somebody else
@@ -28,23 +27,17 @@ type Dossiers struct {
 	calendars   Calendars
 	now         func() time.Time
 	numbers     *numbers
-	// states are folded states of dossiers acted on lately, personal values
-	// sealed. A state is a prefix of its stream for ever, so it can be old but
-	// never wrong: what came after it is read, and appends expect its revision.
-	states *lru.Cache[string, dossier.State]
+	states      *States
 }
-
-// statesKept bounds the states that are remembered: some hundred megabytes.
-const statesKept = 20_000
 
 // NewDossiers wires the commands. now is the clock; nothing may be nil.
 func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, agencies Agencies, calendars Calendars, now func() time.Time) (*Dossiers, error) {
 	if journal == nil || submissions == nil || catalogue == nil || agencies == nil || calendars == nil || now == nil {
 		return nil, errors.New("commands: dossiers need a journal, submissions, a catalogue, agencies, calendars and a clock")
 	}
-	states, err := lru.New[string, dossier.State](statesKept)
+	states, err := NewStates(StatesKept)
 	if err != nil {
-		return nil, fmt.Errorf("commands: %w", err)
+		return nil, err
 	}
 	numbers, err := newNumbers(journal, submissions)
 	if err != nil {
@@ -52,6 +45,9 @@ func NewDossiers(journal Journal, submissions Submissions, catalogue Catalogue, 
 	}
 	return &Dossiers{states: states, numbers: numbers, journal: journal, submissions: submissions, catalogue: catalogue, agencies: agencies, calendars: calendars, now: now}, nil
 }
+
+// States are the states that these commands remember, for others to share.
+func (d *Dossiers) States() *States { return d.states }
 
 // Act takes one action on a dossier that exists. Somebody else's action in
 // between is not an error: the action is decided again on the new state, unless
@@ -65,6 +61,14 @@ func (d *Dossiers) Act(ctx context.Context, req Request, code string, command do
 	}
 	if _, submit := command.(dossier.Submit); submit {
 		return Answer{}, fault.New(fault.Invalid, "dossier.submit-twice", "a dossier is submitted without a code; this one exists")
+	}
+	if state, ok := d.remembered(req, code); ok {
+		// What is appended expects the remembered revision, so that it was the last
+		// one indeed. Anything else, a refusal or a repeat too, is decided on what is read.
+		answer, err := d.decideOn(ctx, req, code, command, state)
+		if err == nil && len(answer.Events) > 0 && !answer.Repeated {
+			return answer, nil
+		}
 	}
 	for try := 1; ; try++ {
 		answer, err := d.actOnce(ctx, req, code, command)
@@ -105,7 +109,21 @@ func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, comman
 	if past.repeated != nil {
 		return *past.repeated, nil
 	}
-	state := past.state
+	return d.decideOn(ctx, req, code, command, past.state)
+}
+
+// remembered is a state that an action can be tried on without reading anything.
+// One that holds the request's own events cannot: the answer has to be found.
+func (d *Dossiers) remembered(req Request, code string) (dossier.State, bool) {
+	state, ok := d.states.Get(code)
+	if !ok || !state.Exists() || req.Key != "" && state.HasEvent(event.IDFor(req.scope(), 0)) {
+		return dossier.State{}, false
+	}
+	return state, req.May == nil || req.May(state) == nil
+}
+
+// decideOn decides on a state that the caller may act on, and appends.
+func (d *Dossiers) decideOn(ctx context.Context, req Request, code string, command dossier.Command, state dossier.State) (Answer, error) {
 	if req.IfRevision != nil && *req.IfRevision != state.Revision {
 		return Answer{}, stale(code, state.Revision)
 	}

@@ -32,7 +32,7 @@ var httpTimeline = Benchmark{
 		}
 		codes, at := w.codes, w.at
 		for len(w.codes) > 0 {
-			if _, err := w.receive(ctx); err != nil {
+			if _, err := w.receiveFirst(ctx); err != nil {
 				return err
 			}
 		}

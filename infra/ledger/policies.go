@@ -15,7 +15,7 @@ import (
 func (l *Ledger) Policies(rules policy.Rules, metrics prometheus.Registerer) (*policies.Runner, error) {
 	return policies.New(policies.Config{
 		Store: l.Store, Journal: l.Journal, Actions: traced{l.Dossiers}, Calendars: l.Registers,
-		Rules: rules, Now: l.Now, Logger: l.Log, Registerer: metrics,
+		Rules: rules, States: l.Dossiers.States(), Now: l.Now, Logger: l.Log, Registerer: metrics,
 	})
 }
 

@@ -33,7 +33,7 @@ import (
 
 // Defaults of Config.
 const (
-	DefaultStates   = 10_000
+	DefaultStates   = 10_000 // States of a runner that shares none.
 	DefaultLook     = 30 * time.Second
 	DefaultRetryMin = time.Second
 	DefaultRetryMax = 5 * time.Minute
@@ -58,8 +58,8 @@ type Config struct {
 	Calendars commands.Calendars
 	// Rules are the spans of the policies; zero is policy.DefaultRules.
 	Rules policy.Rules
-	// States bounds the folded states that are remembered; others are read again.
-	States int
+	// States are folded states that others read too; nil is DefaultStates of its own.
+	States *commands.States
 	// Look is how often the clock is looked at, so that a clock that was set, or
 	// a machine that slept, is noticed.
 	Look time.Duration
@@ -80,7 +80,7 @@ func (c Config) Validate() error {
 	if c.Store == nil || c.Journal == nil || c.Actions == nil || c.Calendars == nil {
 		errs = append(errs, errors.New("policies: store, journal, actions and calendars are all needed"))
 	}
-	if c.States < 0 || c.Look < 0 || c.RetryMin < 0 || c.RetryMax < 0 {
+	if c.Look < 0 || c.RetryMin < 0 || c.RetryMax < 0 {
 		errs = append(errs, errors.New("policies: a limit is negative"))
 	}
 	if c.Rules != (policy.Rules{}) {
@@ -91,7 +91,6 @@ func (c Config) Validate() error {
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.Rules, policy.DefaultRules())
-	setDefault(&c.States, DefaultStates)
 	setDefault(&c.Look, DefaultLook)
 	setDefault(&c.RetryMin, DefaultRetryMin)
 	setDefault(&c.RetryMax, DefaultRetryMax)

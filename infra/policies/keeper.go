@@ -10,7 +10,6 @@ import (
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/policy"
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // ledgerActor is who acts where a policy does.
@@ -23,13 +22,16 @@ type keeper struct {
 	metrics  *metrics
 	mu       sync.Mutex
 	schedule *schedule
-	states   *lru.Cache[string, dossier.State]
+	states   *commands.States
 }
 
 func newKeeper(config Config, m *metrics) (*keeper, error) {
-	states, err := lru.New[string, dossier.State](config.States)
-	if err != nil {
-		return nil, fmt.Errorf("policies: %w", err)
+	states := config.States
+	if states == nil {
+		var err error
+		if states, err = commands.NewStates(DefaultStates); err != nil {
+			return nil, fmt.Errorf("policies: %w", err)
+		}
 	}
 	return &keeper{config: config, metrics: m, schedule: newSchedule(), states: states}, nil
 }
@@ -53,7 +55,7 @@ func (k *keeper) observe(ctx context.Context, e event.Event) error {
 	s, known := k.states.Get(code)
 	switch {
 	case known && e.Revision <= s.Revision:
-		return nil
+		// Somebody else has folded it this far; it may not have been planned for.
 	case known && e.Revision == s.Revision+1, !known && e.Revision == 0:
 		s = dossier.Evolve(s, e)
 	default:
@@ -105,7 +107,7 @@ func (k *keeper) load(ctx context.Context, code string) (dossier.State, error) {
 func (k *keeper) keep(code string, s dossier.State) error {
 	if !s.Phase.Open() {
 		k.schedule.close(code)
-		k.states.Remove(code)
+		k.states.Add(code, s)
 		return nil
 	}
 	k.states.Add(code, s)

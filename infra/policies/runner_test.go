@@ -74,7 +74,10 @@ func TestALiveRunnerGoesWithTheClockAndWithWhatHappens(t *testing.T) {
 	config := o.config()
 	registry := prometheus.NewRegistry()
 	config.Registerer = registry
-	config.States = 1 // states are read again all the time
+	var err error
+	if config.States, err = commands.NewStates(1); err != nil { // states are read again all the time
+		t.Fatal(err)
+	}
 	r, stop := running(t, config)
 	defer stop()
 	kept, other := o.receives(t, 5), o.receives(t, 5)

@@ -1,0 +1,44 @@
+package commands
+
+import (
+	"fmt"
+	"sync"
+
+	"dossierledger/domain/dossier"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// StatesKept is how many states a ledger remembers: some hundred megabytes.
+const StatesKept = 20_000
+
+// States remembers folded states of dossiers that were acted on lately, personal
+// values sealed. A state is a prefix of its stream for ever, so it can be old but
+// never wrong: who decides on one expects its revision when appending, or reads
+// what came after it. Whoever folds a dossier's stream may share one States with
+// others; it is safe for concurrent use.
+type States struct {
+	mu    sync.Mutex
+	known *lru.Cache[string, dossier.State]
+}
+
+// NewStates remembers at most so many states, those used last.
+func NewStates(kept int) (*States, error) {
+	known, err := lru.New[string, dossier.State](kept)
+	if err != nil {
+		return nil, fmt.Errorf("commands: %w", err)
+	}
+	return &States{known: known}, nil
+}
+
+// Get gives the newest state that is remembered of a dossier.
+func (s *States) Get(code string) (dossier.State, bool) { return s.known.Get(code) }
+
+// Add remembers a state unless a newer one is known.
+func (s *States) Add(code string, state dossier.State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, ok := s.known.Peek(code); ok && known.Revision > state.Revision {
+		return
+	}
+	s.known.Add(code, state)
+}
