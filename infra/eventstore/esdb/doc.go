@@ -17,6 +17,27 @@
 //   - Groups of competing consumers (eventstore.Groups), as persistent subscriptions.
 //     What a group has parked is looked at and replayed with EventStoreDB's own tools.
 //
+// # When a server is silent
+//
+// A server that hangs, or a network that loses everything, closes no connection.
+// Options.Timeout (10 s) says how long an answer may take:
+//
+//   - A call whose context has no deadline ends with ErrTimeout after Timeout; one
+//     that has a deadline tries until then.
+//   - A read ends with ErrTimeout when nothing came for twice as long as Timeout,
+//     whatever the context's deadline.
+//   - A subscription or membership cannot tell a dead connection from a quiet ledger.
+//     Where nothing has come for Timeout, the adapter asks the server for its end; if
+//     that is not answered either, the connection is given up within three times
+//     Timeout. Subscriptions then go on over another connection behind what they have
+//     delivered; a membership ends with an error, and its consumer joins again. gRPC's
+//     own keepalive (keepAliveInterval and keepAliveTimeout in the connection string,
+//     10 s each by default) does the same for a connection that is dead, not for a
+//     server that hangs.
+//
+// ErrTimeout and ErrUnavailable can be tried again: an append has its ids, and a read
+// its place.
+//
 // # How it knows that an append is a repetition
 //
 // EventStoreDB answers a repeated append as it answered the first. So what is new at

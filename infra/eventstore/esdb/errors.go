@@ -37,11 +37,20 @@ func same(sentinel *fault.Error, format string, args ...any) error {
 	return fault.New(sentinel.Kind, sentinel.Code, format, args...)
 }
 
+// ended is why a context is over: ErrTimeout where it was the adapter that gave it
+// a deadline.
+func ended(ctx context.Context) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrTimeout) {
+		return cause
+	}
+	return ctx.Err()
+}
+
 // translated gives the client's errors the port's types. The client wraps its own
 // type, and that wraps a gRPC status or nothing.
 func translated(ctx context.Context, stream string, err error) error {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return ended(ctx)
 	}
 	var e *client.Error
 	if errors.As(err, &e) {
@@ -110,6 +119,23 @@ func translatedStatus(stream string, err error) error {
 		return same(ErrTimeout, "the event store did not answer in time: %w", err)
 	}
 	return err
+}
+
+// answered says whether an error of the client came from the server, rather than
+// from waiting for it.
+func answered(err error) bool {
+	var e *client.Error
+	if errors.As(err, &e) {
+		switch e.Code() {
+		case client.ErrorCodeDeadlineExceeded, client.ErrorUnavailable, client.ErrorCodeConnectionClosed:
+			return false
+		}
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return false
+	}
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // transient says whether the same call may succeed when it is made again.

@@ -115,7 +115,10 @@ func (s *Store) JoinGroup(ctx context.Context, group eventstore.Group, ahead int
 	}
 	m := &membership{store: s, group: group, session: session, events: make(chan *client.PersistentSubscriptionEvent), waiting: map[uuid.UUID]*client.ResolvedEvent{}}
 	m.life, m.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
 	opened := make(chan error, 1)
+	waiting := session.wait()
 	go m.receive(uint32(ahead), opened)
 	select {
 	case err = <-opened:
@@ -124,7 +127,8 @@ func (s *Store) JoinGroup(ctx context.Context, group eventstore.Group, ahead int
 			s.link.lost(session, err)
 		}
 	case <-ctx.Done():
-		err = ctx.Err()
+		s.link.vain(waiting)
+		err = ended(ctx)
 	case <-session.gone:
 		err = errLost
 	case <-s.closing:
@@ -141,6 +145,8 @@ func (s *Store) JoinGroup(ctx context.Context, group eventstore.Group, ahead int
 // ends. The client's own Close is not for use while it receives; its context is.
 func (m *membership) receive(ahead uint32, opened chan<- error) {
 	defer m.session.calls.Done()
+	m.session.following.Add(1)
+	defer m.session.following.Add(-1)
 	options := client.SubscribeToPersistentSubscriptionOptions{BufferSize: ahead}
 	var err error
 	if m.group.Stream != "" {
@@ -154,6 +160,9 @@ func (m *membership) receive(ahead uint32, opened chan<- error) {
 	}
 	for {
 		e := m.from.Recv()
+		if e.SubscriptionDropped == nil {
+			m.session.heard.Add(1)
+		}
 		select {
 		case m.events <- e:
 		case <-m.life.Done():

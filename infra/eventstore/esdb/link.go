@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dossierledger/domain/fault"
@@ -21,10 +23,13 @@ type link struct {
 	log     *slog.Logger
 	metrics *Metrics
 	closing <-chan struct{}
+	// patience is how long a server that is asked may be silent.
+	patience time.Duration
 
 	mu      sync.Mutex
 	current *session
 	retired sync.WaitGroup
+	watched sync.WaitGroup
 }
 
 // session is one client and the calls in it. A client must not be closed while
@@ -34,23 +39,94 @@ type session struct {
 	calls  sync.WaitGroup
 	// gone is closed when the client was replaced.
 	gone chan struct{}
+	// heard counts what has come from the server, answers of any kind.
+	heard atomic.Uint64
+	// following counts subscriptions and memberships, which may be silent for long.
+	following atomic.Int64
 }
 
 // closeGrace is how long a client that is not used any more is kept for the
 // calls in it; one that they never leave is left to itself.
 const closeGrace = 5 * time.Second
 
-func newLink(config *client.Configuration, log *slog.Logger, m *Metrics, closing <-chan struct{}) (*link, error) {
+func newLink(config *client.Configuration, patience time.Duration, log *slog.Logger, m *Metrics, closing <-chan struct{}) (*link, error) {
 	config.Logger = func(level client.LogLevel, format string, args ...interface{}) {
 		log.Debug("EventStoreDB client", "level", string(level), "message", fmt.Sprintf(format, args...))
 	}
-	l := &link{config: config, log: log, metrics: m, closing: closing}
+	l := &link{config: config, patience: patience, log: log, metrics: m, closing: closing}
 	session, err := l.connect()
 	if err != nil {
 		return nil, err
 	}
 	l.current = session
+	l.watched.Go(l.watch)
 	return l, nil
+}
+
+// watch asks a server that has been silent for a while whether it is there, where
+// subscriptions wait for it: they cannot tell a connection that is dead from one on
+// which nothing happens.
+func (l *link) watch() {
+	tick := time.NewTicker(l.patience)
+	defer tick.Stop()
+	var last *session
+	var heard uint64
+	for {
+		select {
+		case <-tick.C:
+		case <-l.closing:
+			return
+		}
+		l.mu.Lock()
+		s := l.current
+		l.mu.Unlock()
+		if s == nil {
+			return
+		}
+		if s == last && s.heard.Load() == heard && s.following.Load() > 0 {
+			l.probe(s)
+		}
+		last, heard = s, s.heard.Load()
+	}
+}
+
+// probe replaces a client whose server gives no answer, whatever it says.
+func (l *link) probe(s *session) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.patience)
+	defer cancel()
+	waiting := s.wait()
+	_, err := call(ctx, l, allStream, (*client.ReadStream).Close, func(ctx context.Context, c *client.Client) (*client.ReadStream, error) {
+		read, err := c.ReadAll(ctx, client.ReadAllOptions{Direction: client.Backwards, From: client.End{}}, 1)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := read.Recv(); err != nil && !errors.Is(err, io.EOF) {
+			read.Close()
+			return nil, err
+		}
+		return read, nil
+	})
+	if err != nil {
+		l.vain(waiting)
+	}
+}
+
+// wait is somebody's waiting for a server, from a moment on.
+type wait struct {
+	session *session
+	heard   uint64
+	began   time.Time
+}
+
+func (s *session) wait() wait { return wait{session: s, heard: s.heard.Load(), began: time.Now()} }
+
+// vain replaces a client on which somebody has waited for long while nothing at all
+// was heard.
+func (l *link) vain(w wait) {
+	if w.session.heard.Load() == w.heard && time.Since(w.began) >= l.patience {
+		l.log.Warn("the EventStoreDB is silent; its connection is given up", "for", time.Since(w.began))
+		l.replace(w.session)
+	}
 }
 
 func (l *link) connect() (*session, error) {
@@ -126,6 +202,7 @@ func (l *link) close() error {
 	}
 	l.mu.Unlock()
 	l.retired.Wait()
+	l.watched.Wait()
 	return nil
 }
 
@@ -146,9 +223,13 @@ func call[T any](ctx context.Context, l *link, stream string, drop func(T), do f
 	}
 	result := make(chan outcome)
 	left := make(chan struct{})
+	waiting := session.wait()
 	go func() {
 		defer session.calls.Done()
 		value, err := do(ctx, session.client)
+		if err == nil || answered(err) {
+			session.heard.Add(1)
+		}
 		select {
 		case result <- outcome{value, err}:
 		case <-left:
@@ -165,9 +246,11 @@ func call[T any](ctx context.Context, l *link, stream string, drop func(T), do f
 		}
 		err := translated(ctx, stream, o.err)
 		l.lost(session, err)
+		l.vain(waiting)
 		return none, err
 	case <-ctx.Done():
-		return none, ctx.Err()
+		l.vain(waiting)
+		return none, ended(ctx)
 	case <-session.gone:
 		return none, errLost
 	case <-l.closing:

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,17 +15,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// proxy stands between adapter and server and can cut all connections.
+// proxy stands between adapter and server. It can cut all connections, and make
+// them silent: what is sent is taken and goes nowhere, as when a network loses all
+// packets.
 type proxy struct {
 	listener net.Listener
 	target   string
 	mu       sync.Mutex
-	open     map[net.Conn]struct{}
+	open     map[net.Conn]*atomic.Bool // whether it is silent
 	work     sync.WaitGroup
+	// deaf makes new connections silent too.
+	deaf atomic.Bool
 }
 
 func startProxy(t testing.TB, target string) *proxy {
-	p := &proxy{listener: listen(t, "127.0.0.1:0"), target: target, open: map[net.Conn]struct{}{}}
+	p := &proxy{listener: listen(t, "127.0.0.1:0"), target: target, open: map[net.Conn]*atomic.Bool{}}
 	p.work.Go(func() {
 		for {
 			from, err := p.listener.Accept()
@@ -52,8 +57,10 @@ func startProxy(t testing.TB, target string) *proxy {
 
 // join copies one way, with a small delay now and then.
 func (p *proxy) join(from, to net.Conn) {
+	silent := &atomic.Bool{}
+	silent.Store(p.deaf.Load())
 	p.mu.Lock()
-	p.open[from] = struct{}{}
+	p.open[from] = silent
 	p.mu.Unlock()
 	p.work.Go(func() {
 		buffer := make([]byte, 4096)
@@ -62,7 +69,7 @@ func (p *proxy) join(from, to net.Conn) {
 			if rand.IntN(20) == 0 {
 				time.Sleep(time.Duration(rand.IntN(5)) * time.Millisecond)
 			}
-			if n > 0 {
+			if n > 0 && !silent.Load() {
 				if _, err := to.Write(buffer[:n]); err != nil {
 					break
 				}
@@ -78,6 +85,18 @@ func (p *proxy) join(from, to net.Conn) {
 		p.mu.Unlock()
 	})
 }
+
+// silence makes the connections that are open silent, and with all also those that come.
+func (p *proxy) silence(all bool) {
+	p.deaf.Store(all)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, silent := range p.open {
+		silent.Store(true)
+	}
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
 
 func (p *proxy) cut() {
 	p.mu.Lock()

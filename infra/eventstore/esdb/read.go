@@ -91,7 +91,7 @@ func (s *Store) resumed(
 	defer func() { end(failed) }()
 	for {
 		progress, stopped := false, false
-		attempts, cancel := s.bounded(ctx)
+		attempts, cancel := context.WithTimeout(ctx, s.timeout)
 		_, err := again(attempts, s.link, func() (struct{}, error) {
 			for e, err := range open() {
 				if err != nil {
@@ -235,13 +235,20 @@ func (s *Store) readAllFiltered(ctx context.Context, read eventstore.AllRead) it
 	}
 }
 
-// nextInTime waits for a delivery as long as one call may last: a server that is
+// nextInTime waits for a delivery as long as a server may be silent: one that is
 // there sends checkpoints meanwhile.
 func (s *Store) nextInTime(ctx context.Context, sub eventstore.Subscription) (eventstore.Delivery, error) {
-	waiting, cancel := context.WithTimeout(ctx, s.timeout)
+	session, err := s.link.enter()
+	if err != nil {
+		return eventstore.Delivery{}, err
+	}
+	defer session.calls.Done()
+	waiting := session.wait()
+	inTime, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	d, err := sub.Next(waiting)
+	d, err := sub.Next(inTime)
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		s.link.vain(waiting)
 		return d, same(ErrTimeout, "the event store sent nothing for %v", s.timeout)
 	}
 	return d, err
@@ -305,42 +312,57 @@ func (s *Store) pumped(
 			defer from.Close()
 			for {
 				e, err := from.Recv()
+				if err == nil || answered(err) {
+					session.heard.Add(1)
+				}
 				if errors.Is(err, io.EOF) || !hand(received{e, err}) || err != nil {
 					return
 				}
 			}
 		}()
-		for {
+		// next waits for what comes, as long as a server may be silent; what is there
+		// already needs no timer.
+		next := func() (r received, ok bool, err error) {
 			select {
-			case r, ok := <-results:
-				switch {
-				case !ok && ctx.Err() == nil:
-					return
-				case !ok:
-					yield(eventstore.Recorded{}, ctx.Err())
-					return
-				case r.err != nil:
-					err := translated(ctx, stream, r.err)
-					s.link.lost(session, err)
-					yield(eventstore.Recorded{}, err)
-					return
-				}
-				if err := ctx.Err(); err != nil {
-					yield(eventstore.Recorded{}, err)
-					return
-				}
-				e, err := recorded(r.event)
-				if !yield(e, err) || err != nil {
-					return
-				}
+			case r, ok = <-results:
+				return r, ok, nil
+			default:
+			}
+			waiting := session.wait()
+			silence := time.NewTimer(s.timeout)
+			defer silence.Stop()
+			select {
+			case r, ok = <-results:
+				return r, ok, nil
+			case <-silence.C:
+				s.link.vain(waiting)
+				return r, false, same(ErrTimeout, "the event store sent nothing for %v", s.timeout)
 			case <-ctx.Done():
-				yield(eventstore.Recorded{}, ctx.Err())
-				return
+				s.link.vain(waiting)
+				return r, false, ended(ctx)
 			case <-session.gone:
-				yield(eventstore.Recorded{}, errLost)
-				return
+				return r, false, errLost
 			case <-s.closing:
-				yield(eventstore.Recorded{}, eventstore.ErrClosed)
+				return r, false, eventstore.ErrClosed
+			}
+		}
+		for {
+			r, ok, err := next()
+			switch {
+			case err == nil && ctx.Err() != nil:
+				err = ended(ctx)
+			case err == nil && !ok:
+				return
+			case err == nil && r.err != nil:
+				err = translated(ctx, stream, r.err)
+				s.link.lost(session, err)
+			}
+			if err != nil {
+				yield(eventstore.Recorded{}, err)
+				return
+			}
+			e, err := recorded(r.event)
+			if !yield(e, err) || err != nil {
 				return
 			}
 		}

@@ -21,8 +21,9 @@ type Options struct {
 	// ConnectionString is EventStoreDB's, such as esdb://user:password@host:2113.
 	ConnectionString string
 	// Timeout bounds a call whose context has no deadline, all its attempts
-	// together; 0 is 10 s. Reads and subscriptions are bounded by their context
-	// only, except for how long they wait for a server that is away.
+	// together; 0 is 10 s. A read is bounded by its context, and ends with
+	// ErrTimeout when its server sends nothing for twice as long as Timeout. A
+	// subscription waits without limit; see the package comment.
 	Timeout time.Duration
 	// IDWindow is how many of a stream's last events are searched for the ids of
 	// an append; 0 is 1,000.
@@ -90,7 +91,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s.turns.waiting = map[string]*turn{}
-	if s.link, err = newLink(config, s.log, s.metrics, s.closing); err != nil {
+	if s.link, err = newLink(config, s.timeout, s.log, s.metrics, s.closing); err != nil {
 		return nil, err
 	}
 	if _, _, err := s.Head(ctx); err != nil {
@@ -120,7 +121,7 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 	if _, ok := ctx.Deadline(); ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, s.timeout)
+	return context.WithTimeoutCause(ctx, s.timeout, same(ErrTimeout, "the event store did not answer within %v", s.timeout))
 }
 
 func (s *Store) open(ctx context.Context) error {

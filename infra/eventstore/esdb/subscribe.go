@@ -141,9 +141,12 @@ func (sub *subscription) follow() (progress bool, err error) {
 	}
 	ctx, cancel := context.WithCancel(sub.life)
 	events := make(chan *client.SubscriptionEvent)
+	opened := make(chan struct{})
 	defer cancel()
+	session.following.Add(1)
 	go func() {
 		defer session.calls.Done()
+		defer session.following.Add(-1)
 		hand := func(e *client.SubscriptionEvent) bool {
 			select {
 			case events <- e:
@@ -157,6 +160,7 @@ func (sub *subscription) follow() (progress bool, err error) {
 			hand(&client.SubscriptionEvent{SubscriptionDropped: &client.SubscriptionDropped{Error: err}})
 			return
 		}
+		close(opened)
 		defer func() {
 			if err := from.Close(); err != nil {
 				sub.store.log.Warn("subscription to the event store did not close", "error", err)
@@ -164,13 +168,25 @@ func (sub *subscription) follow() (progress bool, err error) {
 		}()
 		for {
 			e := from.Recv()
+			if e.SubscriptionDropped == nil {
+				session.heard.Add(1)
+			}
 			if !hand(e) || e.SubscriptionDropped != nil {
 				return
 			}
 		}
 	}()
+	waiting := session.wait()
+	opening := time.NewTimer(sub.store.timeout)
+	defer opening.Stop()
 	for {
 		select {
+		case <-opened:
+			opening.Stop()
+			opened = nil
+		case <-opening.C:
+			sub.store.link.vain(waiting)
+			return progress, same(ErrTimeout, "the event store did not open a subscription within %v", sub.store.timeout)
 		case e := <-events:
 			if e.SubscriptionDropped != nil {
 				err := translated(ctx, sub.to.Stream, e.SubscriptionDropped.Error)

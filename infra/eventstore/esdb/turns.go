@@ -41,6 +41,6 @@ func (t *turns) take(ctx context.Context, stream string) (release func(), err er
 		}, nil
 	case <-ctx.Done():
 		leave()
-		return nil, ctx.Err()
+		return nil, ended(ctx)
 	}
 }
