@@ -285,6 +285,7 @@ func TestAWrongFileOfReceiversIsRefused(t *testing.T) {
 		"an unknown key":  "receivers: [{name: a, webhok: {}}]",
 		"no way":          "receivers: [{name: a}]",
 		"two ways":        "receivers: [{name: a, webhook: {url: 'https://h/', secret_files: [/none]}, nats: {servers: ['nats://h:1'], subject: a}}]",
+		"a wrong topic":   "receivers: [{name: a, kafka: {brokers: ['h:1'], topic: 'a b'}}]",
 		"a wrong setting": "receivers: [{name: A, nats: {servers: ['nats://h:1'], subject: a}}]",
 		"twice":           "receivers: [{name: a, nats: {servers: ['nats://h:1'], subject: a}}, {name: a, nats: {servers: ['nats://h:1'], subject: a}}]",
 	} {

@@ -13,6 +13,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/infra/outbound"
 	"dossierledger/infra/outbound/jetstream"
+	"dossierledger/infra/outbound/kafka"
 	"dossierledger/infra/outbound/webhook"
 	"dossierledger/infra/web"
 	"github.com/goccy/go-yaml"
@@ -31,6 +32,7 @@ type receiverConfig struct {
 	outbound.Settings `yaml:",inline"`
 	Webhook           *webhook.Config   `yaml:"webhook"`
 	NATS              *jetstream.Config `yaml:"nats"`
+	Kafka             *kafka.Config     `yaml:"kafka"`
 }
 
 func usageOutbound(format string, args ...any) error {
@@ -80,8 +82,12 @@ func (r receiverConfig) sender(log *slog.Logger) (outbound.Sender, error) {
 		ways++
 		add(jetstream.New(*r.NATS, log))
 	}
+	if r.Kafka != nil {
+		ways++
+		add(kafka.New(*r.Kafka))
+	}
 	if ways != 1 {
-		errs = append(errs, errors.New("exactly one of webhook and nats says how it is reached"))
+		errs = append(errs, errors.New("exactly one of webhook, nats and kafka says how it is reached"))
 	}
 	if len(errs) > 0 {
 		for _, s := range made {
