@@ -17,6 +17,7 @@ import (
 	"dossierledger/domain/legacy"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 )
 
 // CaseHistory is one case of an older system's log, its actions in order of time.
@@ -65,7 +66,13 @@ const (
 	importErrorsMax  = 1000
 	importBatchMax   = 2000    // events in one append
 	importBatchBytes = 1 << 20 // of text in one append, roughly
-	importWriters    = 64      // cases appended at a time: they share synced commits
+	// importWriters is how many cases are appended at a time. They share synced
+	// commits, so that many of them make the syncs few. importBytes bounds the
+	// text that they hold in memory together, roughly.
+	importWriters = 512
+	importBytes   = 32 << 20
+	// eventCost is what an event is reckoned at beside its text.
+	eventCost = 512
 )
 
 // ImportHistory takes over the history of dossiers from an older system: each
@@ -79,6 +86,7 @@ type ImportHistory struct {
 	prefix  string
 
 	writers  *errgroup.Group
+	room     *semaphore.Weighted // of importBytes
 	mu       sync.Mutex
 	result   ImportResult
 	failure  error
@@ -98,7 +106,7 @@ func NewImportHistory(journal Journal, source, prefix string, progress func(even
 	}
 	writers := new(errgroup.Group)
 	writers.SetLimit(importWriters)
-	return &ImportHistory{journal: journal, source: source, prefix: prefix, writers: writers, progress: progress, result: ImportResult{Errors: []ImportProblem{}}}, nil
+	return &ImportHistory{journal: journal, source: source, prefix: prefix, writers: writers, room: semaphore.NewWeighted(importBytes), progress: progress, result: ImportResult{Errors: []ImportProblem{}}}, nil
 }
 
 // Problem notes an event that the log's reader passed over.
@@ -138,7 +146,12 @@ func (h *ImportHistory) Case(ctx context.Context, c CaseHistory) error {
 		}
 		w.add(w.names.Action(action.At, payload), action.At, payload, len(action.Activity)+len(action.Resource)+sizeOf(action.Attributes))
 	}
+	held := int64(min(w.bytes+len(w.batch)*eventCost, importBytes))
+	if err := h.room.Acquire(ctx, held); err != nil {
+		return fmt.Errorf("import: case %q: %w", c.ID, err)
+	}
 	h.writers.Go(func() error {
+		defer h.room.Release(held)
 		err := w.append(ctx)
 		h.fail(err)
 		return err

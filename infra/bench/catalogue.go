@@ -10,5 +10,6 @@ var catalogue = []Benchmark{
 	importing,
 	rebuilding,
 	reports,
+	starting,
 	worklists,
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,9 +20,27 @@ const peakEvery = 20 * time.Millisecond
 type program struct {
 	command *exec.Cmd
 	began   time.Time
-	said    bytes.Buffer
+	said    spoken
 	ended   chan error
 	most    int64
+}
+
+// spoken is what a program has written so far.
+type spoken struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *spoken) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *spoken) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // start begins a command of the ledger's binary.

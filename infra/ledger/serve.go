@@ -70,6 +70,7 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	running.Go(func() { watch.Run(beside) })
 	running.Go(func() { deliveries.Run(beside) })
 	running.Go(func() { l.keepFinishing(beside) })
+	running.Go(func() { l.settle(beside, watch, models) })
 	running.Go(func() {
 		l.Registers.Follow(beside, l, time.Second, func(err error) {
 			l.Log.Error("the registers stand still for a moment", "error", err)
