@@ -31,6 +31,7 @@ type figures struct {
 	RebuildsEqual int                   `json:"rebuilds_equal_byte_for_byte"`
 	ExportedRows  int                   `json:"exported_rows"`
 	ExportedBytes int                   `json:"exported_bytes"`
+	Deliveries    *deliveryFigures      `json:"deliveries,omitempty"`
 
 	began time.Time
 }

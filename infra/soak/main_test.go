@@ -26,6 +26,7 @@ const childEnv = "LEDGER_SOAK_CHILD"
 var children = map[string]func(args []string) error{
 	"clickhouse": serveClickHouse,
 	"export":     exportEmbedded,
+	"receiver":   receiveDeliveries,
 }
 
 func TestMain(m *testing.M) {
