@@ -9,6 +9,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/infra/clickhouse/chdb"
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
 )
@@ -63,6 +64,7 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 		return
 	}
 	defer w.close(l)
+	d.noteOpening(l)
 	events, err := readEverything(w, l)
 	if !d.note("every event can be read", err, fmt.Sprintf("%d events", events), restoreEvents) {
 		return
@@ -91,6 +93,17 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 		wayOut = restoreEvents
 	}
 	d.note("tables are what the log says", err, "counts and hashes are equal", wayOut)
+}
+
+// noteOpening says what opening the events has mended.
+func (d *diagnosis) noteOpening(l *ledger.Ledger) {
+	store, ok := l.Store.(*embedded.Store)
+	if !ok {
+		return
+	}
+	if opening := store.Opening(); opening.IndexMadeAgain != "" {
+		d.note("index of the events", nil, "made again from the log: "+opening.IndexMadeAgain, "")
+	}
 }
 
 // readEverything reads and decodes every event. The store's own events, which

@@ -42,8 +42,10 @@ func NoRoom(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// settle repeats op while it finds no room, and freezes on any other error.
-func (d *Disk) settle(op func() error) error {
+// Patiently repeats op while it finds no room. Any other error stops writing until
+// the store is opened again, and is returned; before the store is opened every
+// error is.
+func (d *Disk) Patiently(op func() error) error {
 	waited := false
 	for {
 		err := op()
@@ -65,10 +67,18 @@ func (d *Disk) settle(op func() error) error {
 			}
 		default:
 			d.BreakOff(err)
-			<-d.closing
 			return err
 		}
 	}
+}
+
+// settle is Patiently for what Pebble cannot bear to fail: it freezes on an error.
+func (d *Disk) settle(op func() error) error {
+	err := d.Patiently(op)
+	if err != nil && d.running.Load() {
+		<-d.closing
+	}
+	return err
 }
 
 // dropped handles the failure of a table write.

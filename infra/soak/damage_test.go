@@ -1,12 +1,14 @@
 package soak
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -15,25 +17,28 @@ import (
 func (s *site) damage() {
 	s.t.Helper()
 	before := s.stored()
-	table := largest(s.eventsDir(), ".sst")
-	if table == "" {
-		s.t.Fatal("the store has no table to damage")
-	}
-	info, err := os.Stat(table)
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	reported := 0
-	for i := range 3 {
-		offset := info.Size()*int64(2*i+1)/8 + s.random.Int64N(64)
-		if s.damagedAt(filepath.Base(table), offset, before) {
-			reported++
+	for _, kind := range []string{".segment", ".sst"} {
+		file := largest(s.eventsDir(), kind)
+		if file == "" {
+			s.t.Fatalf("the store has no %s to damage", kind)
 		}
+		name, err := filepath.Rel(s.eventsDir(), file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		size := contentSize(s.t, file)
+		for i := range 3 {
+			offset := max(0, min(size-1, size*int64(2*i+1)/8+s.random.Int64N(64)))
+			if s.damagedAt(name, offset, before) {
+				reported++
+			}
+		}
+		s.figures.Faults["damaged "+kind] += 3
 	}
 	if reported == 0 {
 		s.t.Error("no changed byte was reported, so nothing was shown")
 	}
-	s.figures.Faults["damaged table"] += 3
 	s.cutShort()
 	s.figures.Faults["acknowledged events cut off"]++
 }
@@ -50,6 +55,17 @@ func largest(dir, kind string) (path string) {
 		return nil
 	})
 	return path
+}
+
+// contentSize is the size of a file without the zeros at its end: a segment of the
+// log is made ready beyond its last record.
+func contentSize(t *testing.T, path string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(len(bytes.TrimRight(text, "\x00")))
 }
 
 // copied is a site on a copy of this one's data, with processes of its own.
@@ -150,11 +166,7 @@ func (s *site) cutShort() {
 	})
 	c.ledger.kill()
 	path := newestLog(s.t, c.eventsDir())
-	info, err := os.Stat(path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if err := os.Truncate(path, info.Size()*3/4); err != nil {
+	if err := os.Truncate(path, contentSize(s.t, path)*3/4); err != nil {
 		s.t.Fatal(err)
 	}
 	out, code := c.command("doctor", "--json")

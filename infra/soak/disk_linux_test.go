@@ -394,7 +394,7 @@ func (h *handle) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	d := h.node.disk
 	name := h.node.name()
 	d.mu.Lock()
-	delay, sick := d.delay, d.sick && strings.HasSuffix(name, ".log")
+	delay, sick := d.delay, d.sick && (strings.HasSuffix(name, ".log") || strings.HasSuffix(name, ".segment"))
 	written := len(d.unsynced[name])
 	d.mu.Unlock()
 	time.Sleep(10 * delay)

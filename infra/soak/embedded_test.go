@@ -67,11 +67,11 @@ func (s *site) killAndGarble() {
 				torn = text[from:min(len(text), from+len(torn))]
 			}
 		}
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if _, err := f.Write(torn); err != nil {
+		if _, err := f.WriteAt(torn, endOf(s.t, path)); err != nil {
 			s.t.Error(err)
 		}
 		if err := f.Close(); err != nil {
@@ -80,7 +80,21 @@ func (s *site) killAndGarble() {
 	}
 }
 
-// newestLog is the write-ahead log that a store in a folder wrote last.
+// endOf is where a log's next write goes. Of a segment it may be some bytes behind
+// that: a record can end in zeros.
+func endOf(t *testing.T, path string) int64 {
+	t.Helper()
+	if strings.HasSuffix(path, ".segment") {
+		return contentSize(t, path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// newestLog is the log file that a store in a folder wrote last.
 func newestLog(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -89,7 +103,7 @@ func newestLog(t *testing.T, dir string) string {
 	}
 	var logs []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".log") {
+		if strings.HasSuffix(e.Name(), ".log") || strings.HasSuffix(e.Name(), ".segment") {
 			logs = append(logs, e.Name())
 		}
 	}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -31,24 +32,39 @@ func (s *Store) shutDown() error {
 	if stuck != nil {
 		return errors.Join(stuck, s.lock.Close())
 	}
-	return errors.Join(s.settle(), s.mark.file.Close(), s.db.Close(), s.lock.Close())
+	return errors.Join(s.settle(), s.mark.file.Close(), s.closeIndex(), s.events.close(), s.lock.Close())
 }
 
-// settle notes up to where the ledger is durable; what an Import has written is
-// brought to disk before.
+// settle brings the index to disk, so that the next opening has nothing to do,
+// gives back what the log was prepared for, and notes up to where it is durable.
 func (s *Store) settle() error {
-	if s.bulk {
-		if err := s.flush(); err != nil {
-			return err
-		}
+	if err := s.disk.Broken(); err != nil {
+		return fmt.Errorf("the event store in %s could not write: %w", s.dir, err)
+	}
+	if s.disk.Full() {
+		return s.mark.set(s.next.Load()) // the index is brought up to the log at the next opening
+	}
+	return s.flush()
+}
+
+// flush brings everything that was written to disk.
+func (s *Store) flush() error {
+	if err := s.events.trim(); err != nil {
+		return s.openFailed(err)
+	}
+	if err := s.index.db.Flush(); err != nil {
+		return s.openFailed(err)
+	}
+	if err := s.disk.Broken(); err != nil {
+		return err
 	}
 	return s.mark.set(s.next.Load())
 }
 
-// awaitWriters waits until nothing is in Pebble's hands. On a sick disk it
-// lets go what waits there; only a batch that Pebble is applying at that
-// moment cannot be taken back, and then the engine is left as it is, with its
-// lock, until the process ends; opening recovers as after a crash.
+// awaitWriters waits until nothing is in anybody's hands. On a sick disk it lets
+// go what waits there; only a batch that Pebble is applying at that moment cannot
+// be taken back, and then the engine is left as it is, with its lock, until the
+// process ends; opening recovers as after a crash.
 func (s *Store) awaitWriters(idle <-chan struct{}) error {
 	patience := time.NewTimer(closePatience)
 	defer patience.Stop()
@@ -61,15 +77,16 @@ func (s *Store) awaitWriters(idle <-chan struct{}) error {
 			healthy = false
 		}
 	}
-	for !s.committer.gate.TryLock() {
+	x := s.index
+	for !x.gate.TryLock() {
 		select {
 		case <-patience.C:
 			return errors.New("close the event store: a write to its disk does not end; another process can open it when this one is gone")
 		case <-time.After(time.Millisecond):
 		}
 	}
-	s.committer.sealed = true
-	s.committer.gate.Unlock()
+	x.sealed = true
+	x.gate.Unlock()
 	s.disk.Release()
 	<-idle
 	return nil

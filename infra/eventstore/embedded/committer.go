@@ -1,10 +1,11 @@
 package embedded
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
-	"sync"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
@@ -14,13 +15,17 @@ import (
 )
 
 const (
-	// groupsInFlight bounds the groups that wait behind the one that is being
-	// synced: one, so that it is prepared meanwhile; more would make them small.
-	groupsInFlight = 1
+	// groupsBehind bounds the groups that are synced and answered, and not in the
+	// index yet.
+	groupsBehind = 8
 	// groupBytesMax and groupRequestsMax bound one group, so that its memory and
-	// the wait of its first request stay bounded.
+	// the wait of its first request stay bounded. The requests of all groups that
+	// are not in the index are far fewer than the heads that are remembered.
 	groupBytesMax    = 4 << 20
 	groupRequestsMax = 1024
+	// gatherTurns is how often the committer lets others run before it hands a
+	// group over that is smaller than the last one.
+	gatherTurns = 3
 )
 
 // committerState belongs to the committer goroutine alone.
@@ -31,11 +36,9 @@ type committerState struct {
 	heads        *headCache
 	// added holds the ids that were added since opening.
 	added *idFilter
-	key   []byte
-	// gate is held while Pebble has a batch in hand and must not be closed;
-	// sealed is set when nothing may be handed to it any more.
-	gate   sync.Mutex
-	sealed bool
+	// building is the group that takes requests; lastGroup how many the last one had.
+	building  *group
+	lastGroup int
 }
 
 // place is where an event is.
@@ -47,53 +50,86 @@ type place struct {
 
 // group is what is committed with one sync.
 type group struct {
-	batch    *pebble.Batch
+	records  []byte
+	batches  []batchEntry
 	requests []*request
 	outcomes []outcome
 	ids      map[uuid.UUID]place
 	lookup   *pebble.Iterator
 	bytes    int
-	next     uint64
-	recorded int64
-	failed   error
+	// first is the position that the group begins at, next the one behind it.
+	first, next uint64
+	recorded    int64
+	// offset is where its records begin in their segment.
+	offset int64
+	failed error
 }
 
-// commit is the one writer: it checks expectations, assigns revisions and
-// positions and hands groups to Pebble in order.
+// commit decides: it checks expectations, assigns revisions and positions and
+// hands groups to the writer in order. While a group is being written, the next
+// takes whatever comes.
 func (s *Store) commit() {
 	defer s.workers.Done()
 	defer close(s.groups)
+	c := &s.committer
 	for {
-		select {
-		case first := <-s.requests:
-			g := s.gather(first)
-			s.apply(g)
-			if len(g.requests) == 1 && len(s.requests) == 0 && s.inFlight.Load() == 0 {
-				// A lone writer waits for every hand-over between goroutines.
-				s.finishGroup(g)
-				continue
+		if c.building == nil {
+			select {
+			case req := <-s.requests:
+				c.building = s.newGroup()
+				s.take(c.building, req)
+			case <-s.closing:
+				return
 			}
-			s.inFlight.Add(1)
-			s.groups <- g
-		case <-s.closing:
-			return
+		}
+		s.gather()
+		g := c.building
+		// From the hand-over on the group belongs to others.
+		if err := g.endLookup(); err != nil {
+			s.log.Error("event store look-up", "error", err)
+		}
+		requests := len(g.requests)
+		if requests == 1 && c.lastGroup <= 1 && len(s.requests) == 0 && s.inFlight.Load() == 0 {
+			// A lone writer waits for every hand-over between goroutines.
+			c.building, c.lastGroup = nil, 1
+			s.writeGroup(g)
+			s.written <- g
+			continue
+		}
+		more := s.requests
+		if g.full() {
+			more = nil
+		}
+		s.inFlight.Add(1)
+		select {
+		case s.groups <- g:
+			c.building, c.lastGroup = nil, requests
+		case req := <-more:
+			s.inFlight.Add(-1)
+			s.take(g, req)
 		}
 	}
 }
 
-func (s *Store) gather(first *request) *group {
-	g := s.newGroup()
-	s.take(g, first)
-	for g.bytes < groupBytesMax && len(g.requests) < groupRequestsMax {
+func (g *group) full() bool { return g.bytes >= groupBytesMax || len(g.requests) >= groupRequestsMax }
+
+// gather takes what is there. Those whose appends have just been answered come
+// again in a moment; they get it.
+func (s *Store) gather() {
+	g := s.committer.building
+	for turns := 0; !g.full(); {
 		select {
 		case req := <-s.requests:
 			s.take(g, req)
 			continue
 		default:
 		}
-		break
+		if turns == gatherTurns || len(g.requests) >= s.committer.lastGroup {
+			return
+		}
+		turns++
+		runtime.Gosched()
 	}
-	return g
 }
 
 func (s *Store) newGroup() *group {
@@ -103,9 +139,11 @@ func (s *Store) newGroup() *group {
 	default:
 		g = &group{ids: make(map[uuid.UUID]place)}
 	}
-	g.batch = s.db.NewBatch()
-	g.recorded = max(s.now().UnixNano(), s.committer.lastRecorded)
-	s.committer.lastRecorded = g.recorded
+	g.first, g.next = s.committer.nextPosition, s.committer.nextPosition
+	if !s.bulk {
+		s.committer.lastRecorded = max(s.now().UnixNano(), s.committer.lastRecorded)
+	}
+	g.recorded = s.committer.lastRecorded
 	s.committer.heads.age()
 	return g
 }
@@ -176,92 +214,94 @@ func reused(id uuid.UUID, at place) error {
 		&eventstore.IDReused{ID: id, Stream: at.stream, Revision: at.revision})
 }
 
-// whereIs finds an event by id, in the group that is being built and in the
-// engine, where groups that are not synced yet can be seen too.
+// whereIs finds an event by id, in the group that is being built, in those that
+// are on their way, and in the index.
 func (s *Store) whereIs(g *group, id uuid.UUID) (place, bool, error) {
 	if at, ok := g.ids[id]; ok {
 		return at, true, nil
 	}
-	if stored := s.stored.Load(); stored != nil && !stored.mayHave(id) && !s.committer.added.mayHave(id) {
+	added := s.committer.added.mayHave(id)
+	if stored := s.stored.Load(); stored != nil && !stored.mayHave(id) && !added {
 		return place{}, false, nil
 	}
+	if added {
+		// It may be in a group that is not in the index yet.
+		if err := s.await(context.Background(), g.first, s.disk.Alarm()); err != nil {
+			return place{}, false, err
+		}
+		if err := g.endLookup(); err != nil {
+			return place{}, false, s.indexDamaged(err, "the ids")
+		}
+	}
 	if g.lookup == nil {
-		it, err := s.db.NewIter(&pebble.IterOptions{
+		it, err := s.index.db.NewIter(&pebble.IterOptions{
 			LowerBound: []byte{familyID}, UpperBound: []byte{familyID + 1}, UseL6Filters: true,
 		})
 		if err != nil {
-			return place{}, false, s.damaged(err, "the index of ids")
+			return place{}, false, s.indexDamaged(err, "the ids")
 		}
 		g.lookup = it
 	}
-	key := s.committer.scratch(idKeySize)
-	putIDKey(key, id)
-	if !g.lookup.SeekPrefixGE(key) {
+	var key [idKeySize]byte
+	putIDKey(key[:], id)
+	if !g.lookup.SeekPrefixGE(key[:]) {
 		if err := g.lookup.Error(); err != nil {
-			return place{}, false, s.damaged(err, "the index of ids")
+			return place{}, false, s.indexDamaged(err, "the ids")
 		}
 		return place{}, false, nil
 	}
 	value, err := g.lookup.ValueAndErr()
 	if err != nil {
-		return place{}, false, s.damaged(err, "the index of ids")
+		return place{}, false, s.indexDamaged(err, "the ids")
 	}
-	position, n := binary.Uvarint(value)
-	if n <= 0 || n != len(value) {
-		return place{}, false, corrupt("the index entry of id %s has a wrong shape", id)
+	position, ok := positionOfID(value)
+	if !ok {
+		return place{}, false, s.indexDamaged(errIndexShape, "id "+id.String())
 	}
 	at, err := s.placeOf(position, id)
 	return at, err == nil, err
 }
 
-// placeOf reads the record that the index of ids points to.
+func (g *group) endLookup() error {
+	if g.lookup == nil {
+		return nil
+	}
+	it := g.lookup
+	g.lookup = nil
+	return it.Close()
+}
+
+// placeOf reads the record that the index has for an id.
 func (s *Store) placeOf(position uint64, id uuid.UUID) (at place, err error) {
-	value, closer, err := s.db.Get(recordKey(position))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return place{}, corrupt("position %d is missing, id %s points to it", position, id)
+	c := s.events.cursor(strideBytes)
+	defer c.release()
+	if err := s.find(c, position); err != nil {
+		return place{}, err
 	}
+	r, err := c.next()
 	if err != nil {
-		return place{}, s.damaged(err, positionName(position))
-	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-	r, err := decodeRecord(position, value)
-	if err != nil {
-		return place{}, corrupt("%s: %w", positionName(position), err)
+		return place{}, err
 	}
 	if r.id != id {
-		return place{}, corrupt("%s: has id %s where %s is expected", positionName(position), r.id, id)
+		s.condemn()
+		return place{}, corrupt("%s has id %s where the index has %s", positionName(position), r.id, id)
 	}
 	return place{stream: string(r.stream), revision: r.revision, position: position}, nil
 }
 
-// headOf finds the last assigned revision of a stream.
+// headOf finds the last assigned revision of a stream. What is not in the index
+// yet is in the cache.
 func (s *Store) headOf(stream string) (h head, exists bool, err error) {
 	if h, ok := s.committer.heads.get(stream); ok {
 		return h, true, nil
 	}
-	number, ok, err := s.numberOf(stream)
-	if err != nil || !ok {
-		return head{}, false, err
+	if h, exists, err = s.headIn(stream); err == nil && exists {
+		s.committer.heads.put(stream, h)
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{
-		LowerBound: streamKey(number, 0), UpperBound: streamKey(number+1, 0),
-	})
-	if err != nil {
-		return head{}, false, s.damaged(err, "the index of stream "+stream)
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	if !it.Last() {
-		if err := it.Error(); err != nil {
-			return head{}, false, s.damaged(err, "the index of stream "+stream)
-		}
-		return head{}, false, corrupt("stream %q has a number and no events", stream)
-	}
-	h = head{number: number, last: get40(it.Key()[6:])}
-	s.committer.heads.put(stream, h)
-	return h, true, nil
+	return h, exists, err
 }
 
-// add writes an accepted request into the group's batch.
+// add writes an accepted request into the group.
 func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written, error) {
 	c := &s.committer
 	count := uint64(len(req.events))
@@ -276,112 +316,54 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	}
 	if !exists {
 		c.nextStream++
-		name := g.batch.SetDeferred(1+len(req.stream), 5)
-		name.Key[0] = familyName
-		copy(name.Key[1:], req.stream)
-		put40(name.Value, h.number)
-		if err := name.Finish(); err != nil {
-			return event.Written{}, err
-		}
 	}
 	position := c.nextPosition
 	for i := range req.events {
-		at := g.recorded
+		p := &req.events[i]
+		at := header{position: position + uint64(i), after: count - uint64(i) - 1, group: g.first,
+			revision: revision + uint64(i), recordedAt: g.recorded}
 		if req.recorded != nil {
-			at = req.recorded[i]
+			at.recordedAt = req.recorded[i]
+			c.lastRecorded = max(c.lastRecorded, at.recordedAt)
 		}
-		if err := s.addEvent(g, req.stream, &req.events[i], at, revision+uint64(i), position+uint64(i)); err != nil {
-			return event.Written{}, err
-		}
+		g.records = appendRecord(g.records, s.events.seed, &at, req.stream, p)
+		c.added.add(p.ID)
+		g.ids[p.ID] = place{stream: req.stream, revision: at.revision, position: at.position}
 	}
-	r := run{lastRevision: revision + count - 1, lastPosition: position + count - 1, count: count}
-	key := c.scratch(streamKeySize)
-	putStreamKey(key, h.number, r.lastRevision)
-	var value [maxRunValue]byte
-	if err := g.batch.Set(key, appendRunValue(value[:0], r), nil); err != nil {
-		return event.Written{}, err
-	}
-	c.nextPosition = r.lastPosition + 1
-	h.last = r.lastRevision
+	g.batches = append(g.batches, batchEntry{stream: req.stream, number: h.number, fresh: !exists,
+		firstRevision: revision, count: count, first: position})
+	h.last = revision + count - 1
+	c.nextPosition = position + count
+	g.next = c.nextPosition
 	c.heads.put(req.stream, h)
-	return event.Written{Revision: r.lastRevision, Position: r.lastPosition}, nil
+	return event.Written{Revision: h.last, Position: c.nextPosition - 1}, nil
 }
 
-func (s *Store) addEvent(g *group, stream string, p *eventstore.Proposed, recorded int64, revision, position uint64) error {
-	size := recordSize(stream, revision, p)
-	rec := g.batch.SetDeferred(recordKeySize, size)
-	putRecordKey(rec.Key, position)
-	encodeRecord(rec.Value, position, stream, revision, recorded, p)
-	if err := rec.Finish(); err != nil {
-		return err
-	}
-	key := s.committer.scratch(idKeySize)
-	putIDKey(key, p.ID)
-	var value [binary.MaxVarintLen64]byte
-	if err := g.batch.Set(key, binary.AppendUvarint(value[:0], position), nil); err != nil {
-		return err
-	}
-	s.committer.added.add(p.ID)
-	g.ids[p.ID] = place{stream: stream, revision: revision, position: position}
-	return nil
-}
-
-func (c *committerState) scratch(n int) []byte {
-	if cap(c.key) < n {
-		c.key = make([]byte, n, 64)
-	}
-	return c.key[:n]
-}
-
-// apply hands the group to the log. The group is visible to the committer's
-// own look-ups from then on, and to readers when it is synced.
-func (s *Store) apply(g *group) {
-	if g.lookup != nil {
-		if err := g.lookup.Close(); err != nil {
-			s.log.Error("event store look-up", "error", err)
-		}
-		g.lookup = nil
-	}
-	g.next = s.committer.nextPosition
-	if g.batch.Empty() {
-		return
-	}
-	s.committer.gate.Lock()
-	defer s.committer.gate.Unlock()
-	if s.committer.sealed {
-		g.failed = closedFault()
-		return
-	}
-	if s.disk.Broken() != nil {
-		g.failed = s.unwritable()
-		return
-	}
-	if err := s.db.ApplyNoSyncWait(g.batch, pebble.Sync); err != nil {
-		s.disk.BreakOff(err)
-		g.failed = s.unwritable()
-	}
-}
-
-// finish waits for each group's sync, in order, then shows it to readers and
-// answers its requests. Refusals wait too: they tell of what earlier requests
-// did, which must not be undone by a crash.
-func (s *Store) finish() {
+// write writes and syncs group after group.
+func (s *Store) write() {
 	defer s.workers.Done()
+	defer close(s.written)
 	for g := range s.groups {
-		s.finishGroup(g)
+		s.writeGroup(g)
 		s.inFlight.Add(-1)
+		s.written <- g
 	}
 }
 
-func (s *Store) finishGroup(g *group) {
-	synced := g.failed == nil && !g.batch.Empty()
-	if synced {
-		if err := g.batch.SyncWait(); err != nil {
-			s.disk.BreakOff(err)
-		}
-	}
-	if g.failed == nil && s.disk.Broken() != nil {
+// writeGroup brings a group to disk, shows it to readers and answers its
+// requests. Refusals wait for that too: they tell of what earlier requests did,
+// which must not be undone by a crash.
+func (s *Store) writeGroup(g *group) {
+	switch {
+	case s.disk.Broken() != nil:
 		g.failed = s.unwritable()
+	case len(g.records) > 0:
+		var err error
+		if g.offset, err = s.events.write(g.first, g.records); err != nil {
+			if g.failed = s.unwritable(); g.failed == nil {
+				g.failed = closedFault() // it waited for room, and the store is being closed
+			}
+		}
 	}
 	if g.failed == nil {
 		s.next.Store(g.next)
@@ -396,20 +378,41 @@ func (s *Store) finishGroup(g *group) {
 		}
 		req.done <- o
 	}
-	if synced && g.failed == nil {
+	if len(g.records) > 0 && g.failed == nil {
 		s.watches.wake(g.requests)
 	}
-	if err := g.batch.Close(); err != nil {
-		s.log.Error("event store batch", "error", err)
-	}
-	s.recycle(g)
 }
+
+// feedIndex tells the index of what was written. Nobody waits for it but readers
+// of streams that have just been written to.
+func (s *Store) feedIndex() {
+	defer s.workers.Done()
+	defer close(s.index.dead)
+	failed := false
+	for g := range s.written {
+		if len(g.records) > 0 && g.failed == nil && !failed {
+			if err := s.index.tell(g.records, g.batches, g.offset, g.recorded); err != nil {
+				failed = true
+				if !errors.Is(err, errSealed) {
+					s.disk.BreakOff(fmt.Errorf("write the index: %w", err))
+				}
+			}
+		}
+		s.recycle(g)
+	}
+}
+
+const groupKeepBytes = 1 << 20
 
 func (s *Store) recycle(g *group) {
 	clear(g.requests)
 	clear(g.outcomes)
+	clear(g.batches)
 	clear(g.ids)
-	*g = group{requests: g.requests[:0], outcomes: g.outcomes[:0], ids: g.ids}
+	if cap(g.records) > groupKeepBytes {
+		g.records = nil
+	}
+	*g = group{records: g.records[:0], batches: g.batches[:0], requests: g.requests[:0], outcomes: g.outcomes[:0], ids: g.ids}
 	select {
 	case s.spare <- g:
 	default:

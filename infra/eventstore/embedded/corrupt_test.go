@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 )
 
@@ -32,30 +32,25 @@ func storeWith(t *testing.T, dir string, events int) *Store {
 }
 
 func TestDamagedRecordIsReportedWithItsPlaceAndNeverServed(t *testing.T) {
-	for name, damage := range map[string]func(t *testing.T, db *pebble.DB, key, value []byte){
-		"a changed bit": func(t *testing.T, db *pebble.DB, key, value []byte) {
-			value[len(value)-1] ^= 1
-			set(t, db, key, value)
-		},
-		"a record cut short": func(t *testing.T, db *pebble.DB, key, value []byte) {
-			set(t, db, key, value[:len(value)-3])
-		},
-		"an empty record": func(t *testing.T, db *pebble.DB, key, _ []byte) { set(t, db, key, nil) },
-		"another event's record": func(t *testing.T, db *pebble.DB, key, _ []byte) {
-			set(t, db, key, get(t, db, recordKey(8)))
-		},
-		"a missing record": func(t *testing.T, db *pebble.DB, key, _ []byte) {
-			if err := db.Delete(key, pebble.Sync); err != nil {
-				t.Fatal(err)
-			}
-		},
+	for name, damage := range map[string]func(record, other []byte){
+		"a changed bit":                func(record, _ []byte) { record[len(record)-1] ^= 1 },
+		"a changed size":               func(record, _ []byte) { record[3] ^= 0x40 },
+		"a changed position":           func(record, _ []byte) { record[positionOffset+7] ^= 2 },
+		"a record whose end is lost":   func(record, _ []byte) { clear(record[len(record)-3:]) },
+		"another event's record":       func(record, other []byte) { copy(record, other) },
+		"a record of which is nothing": func(record, _ []byte) { clear(record) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := storeWith(t, t.TempDir(), 12)
 			defer closeStore(t, s)
-			damage(t, s.db, recordKey(5), get(t, s.db, recordKey(5)))
+			change(t, s, 5, 8, damage)
 			holdDamage(t, s, "forwards", 5, "position 5", s.ReadAll(t.Context(), eventstore.AllRead{}))
-			holdDamage(t, s, "backwards", 6, "position 5",
+			// Backwards, where a record begins can be told only from those before it.
+			behind := 6
+			if name == "a changed size" || name == "a record of which is nothing" {
+				behind = 0
+			}
+			holdDamage(t, s, "backwards", behind, "position 5",
 				s.ReadAll(t.Context(), eventstore.AllRead{Direction: eventstore.Backwards}))
 			holdDamage(t, s, "filtered out", 2, "position 5",
 				s.ReadAll(t.Context(), eventstore.AllRead{Filter: eventstore.Filter{StreamPrefixes: []string{"s-0"}}}))
@@ -97,19 +92,26 @@ func holdDamage(
 	}
 }
 
-func get(t *testing.T, db *pebble.DB, key []byte) []byte {
+// change damages the record of a position on the disk; other is another's, cut or
+// filled to the same size.
+func change(t *testing.T, s *Store, position, other uint64, damage func(record, other []byte)) {
 	t.Helper()
-	value, closer, err := db.Get(key)
-	if err != nil {
-		t.Fatal(err)
+	at := func(position uint64) (offset int64, raw []byte) {
+		c := s.events.cursor(windowBytes)
+		defer c.release()
+		if err := s.find(c, position); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := c.frame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.offset, append([]byte(nil), raw...)
 	}
-	defer closer.Close()
-	return append([]byte(nil), value...)
-}
-
-func set(t *testing.T, db *pebble.DB, key, value []byte) {
-	t.Helper()
-	if err := db.Set(key, value, pebble.Sync); err != nil {
+	offset, raw := at(position)
+	_, replacement := at(other)
+	damage(raw, replacement)
+	if _, err := s.events.active().file.WriteAt(raw, offset); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,38 +123,108 @@ func closeStore(t *testing.T, s *Store) {
 	}
 }
 
-// A byte of a file changed on disk is either found or was not in use: what is
+// A byte of the log changed on disk is either found or was not in use: what is
 // served is what was written.
-func TestChangedBytesOfFilesAreFoundAndNeverServed(t *testing.T) {
-	for _, kind := range []string{".sst", ".log"} {
-		t.Run(kind, func(t *testing.T) {
-			master := t.TempDir()
-			s := storeWith(t, master, 200)
-			want := contents(t, s)
-			if kind == ".sst" {
-				if err := s.db.Flush(); err != nil {
-					t.Fatal(err)
-				}
+func TestChangedBytesOfTheLogAreFoundAndNeverServed(t *testing.T) {
+	master := t.TempDir()
+	s := storeWith(t, master, 200)
+	want := contents(t, s)
+	closeStore(t, s)
+	found := 0
+	damagedCopies(t, master, ".", segmentSuffix, func(dir string) {
+		if foundOrSame(t, dir, want) {
+			found++
+		}
+	})
+	if found < 15 {
+		t.Fatalf("of 20 changed bytes %d were found", found)
+	}
+}
+
+// A byte of the index changed on disk is reported or was not in use; it never
+// keeps what is in the log from being read, and is made good by opening again.
+func TestChangedBytesOfTheIndexAreFoundAndMadeGood(t *testing.T) {
+	master := t.TempDir()
+	s := storeWith(t, master, 200)
+	want := contents(t, s)
+	closeStore(t, s)
+	found := 0
+	for _, kind := range []string{".sst", ""} {
+		damagedCopies(t, master, indexName, kind, func(dir string) {
+			s, err := Open(t.Context(), Options{Dir: dir})
+			if err != nil {
+				t.Fatalf("open with a damaged index: %v", err)
 			}
+			if got := contents(t, s); !slices.Equal(got, want) {
+				t.Fatalf("with a damaged index %d events are served, %d were written", len(got), len(want))
+			}
+			err = readStreams(t, s, len(want))
+			again := s.Opening().IndexMadeAgain
 			closeStore(t, s)
-			name := largest(t, master, kind)
-			size := fileSize(t, filepath.Join(master, name))
-			found := 0
-			for offset := size / 40; offset < size; offset += size / 20 {
-				dir := t.TempDir()
-				if err := os.CopyFS(dir, os.DirFS(master)); err != nil {
-					t.Fatal(err)
-				}
-				flip(t, filepath.Join(dir, name), offset)
-				if foundOrSame(t, dir, want) {
+			if err == nil {
+				if again != "" {
 					found++
 				}
+				return
 			}
-			if found == 0 {
-				t.Fatal("no changed byte was found, the test has tested nothing")
+			if !errors.Is(err, eventstore.ErrCorrupt) || !strings.Contains(err.Error(), "index") {
+				t.Fatalf("read by a damaged index: %v, want ErrCorrupt of the index", err)
+			}
+			found++
+			if s, err = Open(t.Context(), Options{Dir: dir}); err != nil {
+				t.Fatal(err)
+			}
+			defer closeStore(t, s)
+			if s.Opening().IndexMadeAgain == "" {
+				t.Error("the damaged index was not made again")
+			}
+			if err := readStreams(t, s, len(want)); err != nil {
+				t.Errorf("with the index made again: %v", err)
 			}
 		})
 	}
+	if found == 0 {
+		t.Fatal("no changed byte was found, the test has tested nothing")
+	}
+}
+
+// damagedCopies changes one byte of the largest file of a kind, in one copy of a
+// directory after the other.
+func damagedCopies(t *testing.T, master, folder, kind string, each func(dir string)) {
+	t.Helper()
+	name := filepath.Join(folder, largest(t, filepath.Join(master, folder), kind))
+	size := fileSize(t, filepath.Join(master, name))
+	for offset := size / 40; offset < size; offset += size / 20 {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(master)); err != nil {
+			t.Fatal(err)
+		}
+		flip(t, filepath.Join(dir, name), offset)
+		each(dir)
+	}
+}
+
+// readStreams reads the streams of storeWith, which hold some events together.
+func readStreams(t *testing.T, s *Store, want int) error {
+	t.Helper()
+	n := 0
+	for i := range 3 {
+		stream, revision := fmt.Sprint("s-", i), uint64(0)
+		for e, err := range s.ReadStream(t.Context(), stream, eventstore.StreamRead{}) {
+			if err != nil {
+				return err
+			}
+			if e.Stream != stream || e.Revision != revision {
+				t.Fatalf("revision %d of %s is served as revision %d of %s", e.Revision, e.Stream, revision, stream)
+			}
+			revision++
+			n++
+		}
+	}
+	if n != want {
+		t.Fatalf("%d events are in the streams and no error, %d were written", n, want)
+	}
+	return nil
 }
 
 func contents(t *testing.T, s *Store) (out []string) {

@@ -116,7 +116,7 @@ func TestCrashedDiskLosesNothingAcknowledgedAndNoHalfBatch(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	var told diary
 	for crash := range crashes {
-		s := open(t, embedded.Options{Dir: "ledger", FS: disk})
+		s := open(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 100 << 10})
 		verifyLedger(t, s, told.all())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -1,5 +1,6 @@
 // Package embedded is the event store that needs no server: one directory, one
-// process, Pebble underneath. It implements eventstore.Store.
+// process. A log of segment files is the truth; Pebble underneath holds an index
+// of it. It implements eventstore.Store.
 //
 // # Guarantees
 //
@@ -10,11 +11,14 @@
 //   - Readers and subscriptions see only what is synced, in order of position.
 //     What somebody has read can therefore not disappear in a crash.
 //   - RecordedAt never goes back, also when the machine's clock does.
-//   - Every record carries a CRC-32C over its content, place and stream; a
-//     record that fails it is reported with its place and never served.
-//   - Damage that makes the engine drop the end of its log is noticed too: up to
-//     where the ledger was synced is noted beside it (file SYNCED, brought up to
-//     date every 100 ms and by Close), and a store that ends before it does not open.
+//   - Every record carries a CRC-32C over its content, place and stream, begun
+//     with the log's own seed; a record that fails it is reported with its position,
+//     segment and offset and never served.
+//   - Acknowledged events that are missing at the log's end are noticed: up to where
+//     the log was synced is noted beside it (file SYNCED, brought up to date every
+//     100 ms and by Close), a record says which group it was written with, so that
+//     one of a later group shows that everything before was synced, and a store that
+//     ends before either does not open.
 //   - One process holds the directory; a second gets eventstore.ErrLocked.
 //
 // # What is lost if the process dies
@@ -23,27 +27,38 @@
 //
 //  1. queued: nothing is on disk. The batch is lost; nobody was told otherwise.
 //  2. taken by the committer, which checks the expectation, assigns revision
-//     and position and hands the group to Pebble's write-ahead log: the batch
-//     is lost or, if the log's bytes reached the disk, kept whole. Nobody was
-//     told; repeating it with the same ids gives the right answer either way.
+//     and position and hands the group to the writer: the batch is lost or, if its
+//     bytes reached the disk, kept whole. Nobody was told; repeating it with the
+//     same ids gives the right answer either way.
 //  3. synced: kept. The caller may not have heard of it; repeating it with the
 //     same ids answers Repeated.
-//  4. answered: kept.
+//  4. answered: kept. The index is told of it in the next moments; a reader of a
+//     stream waits for that.
 //
-// Indexes are in the same Pebble batch as the records, so that there is no
-// state in which one is ahead of the other, and nothing to repair at start.
+// At opening the records behind the last whole batch are wiped: a crash tore their
+// write off, and nobody was told of them. Those that may be in the machine's memory
+// only are written again and synced before they are served.
+//
+// # The index
+//
+// It is never the truth. It is written without a log of its own, so that a crash
+// loses its last part; it knows up to where it is whole, and at opening is told of
+// the log behind that, which its tables in memory bound. An index that is missing,
+// damaged, or another log's is made again from the log. Where damage is noticed
+// while the store is open, the reader gets eventstore.ErrCorrupt, and the index is
+// made again at the next opening.
 //
 // # Filling a store from another one
 //
 // An Import writes a whole log with ids and times of its own into a directory
-// that nobody else has open, without a write-ahead log. Until it is finished, no
-// Store opens the directory. The times are then those of the other ledger, and
-// rise if they rose there.
+// that nobody else has open, and syncs it at the end of a segment and when asked.
+// Until it is finished, no Store opens the directory. The times are then those of
+// the other ledger, and rise if they rose there.
 //
 // # When the disk is full or fails
 //
 // Below a reserve of free space appends are refused with eventstore.ErrFull.
-// If the disk fills up nevertheless, the write-ahead log waits for room instead
+// If the disk fills up nevertheless, the write of the log waits for room instead
 // of failing, appends on their way are answered with ErrFull (nothing is
 // acknowledged; their outcome is settled when there is room), and the store
 // goes on by itself when room is made. Any other write error of the log freezes
@@ -51,11 +66,22 @@
 //
 // # Layout
 //
-// Keys, big-endian:
+//	FORMAT               version of the layout, and whether it is an unfinished Import
+//	LOCK                 held by the process that has the store open
+//	SYNCED               up to where the log is known to be synced
+//	NNN….segment         records from position NNN… on: a header, see segmentHeader,
+//	                     then records, see appendRecord; zeros mark the end
+//	index/               Pebble
 //
-//	f                          format version; "u" behind it in an unfinished Import
-//	r position(8)              record, see encodeRecord
-//	s stream(5) revision(5)    last position of a batch, its size; key is its last revision
+// Keys of the index, big-endian:
+//
 //	i event id(16)             position
 //	n name                     the stream's number
+//	o position(8)              the record's offset in its segment; one every 32 KiB
+//	s stream(5) revision(5)    last position of a batch, offset of its first record, its
+//	                           size; the key is its last revision
+//	w                          up to where the index has the log
+//
+// A directory of version 1, where Pebble held the records too, is converted when it
+// is opened.
 package embedded

@@ -32,12 +32,12 @@ func (d *sickDisk) over(fs vfs.FS) vfs.FS {
 	}))
 }
 
-func isLog(op errorfs.Op) bool { return strings.HasSuffix(op.Path, ".log") }
+func isLog(op errorfs.Op) bool { return strings.HasSuffix(op.Path, ".segment") }
 
 // full is a disk without room for another byte.
 func full(op errorfs.Op) error {
 	switch op.Kind {
-	case errorfs.OpCreate, errorfs.OpFileWrite, errorfs.OpFilePreallocate, errorfs.OpReuseForWrite, errorfs.OpLink:
+	case errorfs.OpCreate, errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFilePreallocate, errorfs.OpReuseForWrite, errorfs.OpLink:
 		return syscall.ENOSPC
 	}
 	return nil
@@ -117,7 +117,7 @@ func TestFullDiskUnderLoadKeepsWhatWasAcknowledged(t *testing.T) {
 
 func TestFailingLogStopsAppendsAndKeepsWhatWasAcknowledged(t *testing.T) {
 	for name, kinds := range map[string][]errorfs.OpKind{
-		"write": {errorfs.OpFileWrite},
+		"write": {errorfs.OpFileWriteAt},
 		"sync":  {errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo},
 	} {
 		t.Run(name, func(t *testing.T) {

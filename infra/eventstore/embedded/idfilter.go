@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/bits"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 )
 
@@ -121,29 +120,22 @@ func (s *Store) loadIDs() {
 
 var errClosing = errors.New("the store is being closed")
 
-func (s *Store) readIDs(f *idFilter) (err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{familyID}, UpperBound: []byte{familyID + 1}})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for valid, n := it.First(), 0; valid; valid = it.Next() {
-		key := it.Key()
-		if len(key) != idKeySize {
-			return corrupt("the index of ids has a key of wrong shape")
-		}
-		f.add(uuid.UUID(key[1:]))
+func (s *Store) readIDs(f *idFilter) error {
+	n, closing := 0, false
+	err := s.index.idsIn(func(id uuid.UUID) bool {
+		f.add(id)
 		if n++; n%1024 != 0 {
-			continue
-		}
-		if f.overflow {
-			return nil
+			return true
 		}
 		select {
 		case <-s.closing:
-			return errClosing
+			closing = true
 		default:
 		}
+		return !closing && !f.overflow
+	})
+	if err == nil && closing {
+		return errClosing
 	}
-	return it.Error()
+	return err
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -9,7 +10,6 @@ import (
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // ErrUnfinished is for a directory in which an Import was begun and not finished.
@@ -75,41 +75,48 @@ func (m *Import) Add(ctx context.Context, events ...eventstore.Recorded) error {
 		return err
 	}
 	if !m.begun {
-		if err := s.setFormat(formatVersion, formatUnfinished); err != nil {
-			return err
+		if err := writeFormat(s.fs, s.dir, true); err != nil {
+			return s.openFailed(err)
 		}
 		m.begun = true
 	}
-	position, stream := s.committer.nextPosition, s.committer.nextStream
-	undo := func(g *group, cause error) error {
-		// The heads that the group has moved are looked up again.
-		s.committer.nextPosition, s.committer.nextStream, s.committer.heads = position, stream, newHeadCache(headCacheSize)
-		if g.lookup != nil {
-			_ = g.lookup.Close() // it is of no more use, and cause says more
-		}
-		_ = g.batch.Close() // nothing of it was applied
-		return cause
-	}
+	c := &s.committer
+	before := *c
 	g := s.newGroup()
 	defer s.recycle(g)
+	undo := func(cause error) error {
+		// The heads that the group has moved are looked up again.
+		before.heads = newHeadCache(headCacheSize)
+		*c = before
+		return errors.Join(cause, g.endLookup())
+	}
 	for rest := events; len(rest) > 0; {
 		n := runLength(rest)
 		if err := s.addRun(g, rest[:n]); err != nil {
-			return undo(g, err)
+			return undo(err)
 		}
 		rest = rest[n:]
 	}
-	if g.lookup != nil {
-		if err := g.lookup.Close(); err != nil {
-			return undo(g, s.damaged(err, "the index of ids"))
-		}
-		g.lookup = nil
+	if err := g.endLookup(); err != nil {
+		return undo(s.indexDamaged(err, "the ids"))
 	}
-	if err := s.db.Apply(g.batch, pebble.NoSync); err != nil {
+	return s.put(g)
+}
+
+// put writes a group of an Import to log and index; neither is synced.
+func (s *Store) put(g *group) error {
+	if len(g.records) == 0 {
+		return nil
+	}
+	offset, err := s.events.write(g.first, g.records)
+	if err == nil {
+		s.next.Store(g.next)
+		err = s.index.tell(g.records, g.batches, offset, s.committer.lastRecorded)
+	}
+	if err != nil {
 		return fmt.Errorf("import into the event store in %s: %w", s.dir, err)
 	}
-	s.next.Store(s.committer.nextPosition)
-	return g.batch.Close()
+	return nil
 }
 
 // runLength is the number of events at the start that belong to one stream and
@@ -182,20 +189,12 @@ func (m *Import) Finish(ctx context.Context) error {
 	if err := m.Settle(ctx); err != nil {
 		return err
 	}
-	if err := m.store.setFormat(formatVersion); err != nil {
-		return err
+	if err := writeFormat(m.store.fs, m.store.dir, false); err != nil {
+		return m.store.openFailed(err)
 	}
-	m.begun = false
+	m.begun, m.store.unfinished = false, false
 	return nil
 }
 
 // Close frees the directory. What was added is kept.
 func (m *Import) Close() error { return m.store.Close() }
-
-// flush brings what an Import has written to disk.
-func (s *Store) flush() error {
-	if err := s.db.Flush(); err != nil {
-		return s.openFailed(err)
-	}
-	return s.disk.Broken()
-}

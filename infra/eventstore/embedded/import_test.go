@@ -193,7 +193,7 @@ func TestACrashedImportIsAPrefixAndKeepsWhatWasSettled(t *testing.T) {
 		seed := rand.Uint64()
 		chance := rand.New(rand.NewPCG(seed, 1))
 		disk := vfs.NewCrashableMem()
-		m := openImport(t, embedded.Options{Dir: "ledger", FS: disk})
+		m := openImport(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 200 << 10})
 		added, settled := 0, 0
 		for end := 1 + chance.IntN(len(log)-1); added < end; {
 			next := min(end, added+1+chance.IntN(400))

@@ -6,39 +6,33 @@ import (
 	"github.com/google/uuid"
 )
 
-// Key families. Each is one contiguous range, ordered as the engine reads it.
+// Key families of the index. Each is one contiguous range, ordered as the engine
+// reads it.
 const (
-	familyFormat = 'f'
 	familyID     = 'i'
 	familyName   = 'n'
-	familyRecord = 'r'
+	familyOffset = 'o'
 	familyStream = 's'
+	familyWhole  = 'w'
 )
 
 const (
-	recordKeySize = 1 + 8
+	offsetKeySize = 1 + 8
 	streamKeySize = 1 + 5 + 5
 	idKeySize     = 1 + 16
 	// maxOrdinal bounds stream numbers and revisions, which keys hold in 40 bits.
 	maxOrdinal = 1<<40 - 1
 )
 
-func putRecordKey(dst []byte, position uint64) {
-	dst[0] = familyRecord
+func putOffsetKey(dst []byte, position uint64) {
+	dst[0] = familyOffset
 	binary.BigEndian.PutUint64(dst[1:], position)
 }
 
-func recordKey(position uint64) []byte {
-	key := make([]byte, recordKeySize)
-	putRecordKey(key, position)
+func offsetKey(position uint64) []byte {
+	key := make([]byte, offsetKeySize)
+	putOffsetKey(key, position)
 	return key
-}
-
-func positionOfKey(key []byte) (uint64, bool) {
-	if len(key) != recordKeySize || key[0] != familyRecord {
-		return 0, false
-	}
-	return binary.BigEndian.Uint64(key[1:]), true
 }
 
 func put40(dst []byte, v uint64) {
@@ -79,15 +73,18 @@ type run struct {
 	lastRevision uint64
 	lastPosition uint64
 	count        uint64
+	// offset is where the first record is in its segment, which holds the others too.
+	offset int64
 }
 
 func (r run) firstRevision() uint64 { return r.lastRevision - r.count + 1 }
 func (r run) firstPosition() uint64 { return r.lastPosition - r.count + 1 }
 
-const maxRunValue = 2 * binary.MaxVarintLen64
+const maxRunValue = 3 * binary.MaxVarintLen64
 
 func appendRunValue(dst []byte, r run) []byte {
 	dst = binary.AppendUvarint(dst, r.lastPosition)
+	dst = binary.AppendUvarint(dst, uint64(r.offset))
 	if r.count > 1 {
 		dst = binary.AppendUvarint(dst, r.count)
 	}
@@ -103,13 +100,45 @@ func decodeRun(key, value []byte) (run, bool) {
 	if n <= 0 {
 		return run{}, false
 	}
-	r.lastPosition = position
-	if rest := value[n:]; len(rest) > 0 {
-		count, m := binary.Uvarint(rest)
-		if m != len(rest) || count < 2 {
+	offset, m := binary.Uvarint(value[n:])
+	if m <= 0 || offset > 1<<62 {
+		return run{}, false
+	}
+	r.lastPosition, r.offset = position, int64(offset)
+	if rest := value[n+m:]; len(rest) > 0 {
+		count, k := binary.Uvarint(rest)
+		if k != len(rest) || count < 2 {
 			return run{}, false
 		}
 		r.count = count
 	}
 	return r, r.count <= r.lastRevision+1 && r.count-1 <= r.lastPosition
+}
+
+// whole is up to where the index has the log.
+type whole struct {
+	log uuid.UUID
+	// next is the first position that is not in the index; its record begins at
+	// the offset, unless a segment begins with it.
+	next   uint64
+	offset int64
+	// recordedAt is when the event before was recorded.
+	recordedAt int64
+}
+
+const wholeSize = 16 + 8 + 8 + 8
+
+func (w whole) encode() []byte {
+	raw := append(make([]byte, 0, wholeSize), w.log[:]...)
+	raw = binary.BigEndian.AppendUint64(raw, w.next)
+	raw = binary.BigEndian.AppendUint64(raw, uint64(w.offset))
+	return binary.BigEndian.AppendUint64(raw, uint64(w.recordedAt))
+}
+
+func decodeWhole(raw []byte) (w whole, ok bool) {
+	if len(raw) != wholeSize {
+		return w, false
+	}
+	return whole{log: uuid.UUID(raw[:16]), next: binary.BigEndian.Uint64(raw[16:]),
+		offset: int64(binary.BigEndian.Uint64(raw[24:])), recordedAt: int64(binary.BigEndian.Uint64(raw[32:]))}, true
 }

@@ -43,13 +43,16 @@ func (s *Store) listed(ctx context.Context, prefixes []string, low, high uint64)
 		return nil, false, err
 	}
 	defer s.access.RUnlock()
+	if err := s.await(ctx, high, nil); err != nil {
+		return nil, false, err
+	}
 	numbers, ok, err := s.streamsNamed(ctx, distinct(prefixes), limit)
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{familyStream}, UpperBound: []byte{familyStream + 1}})
+	it, err := s.index.family(familyStream)
 	if err != nil {
-		return nil, false, s.damaged(err, "the index of streams")
+		return nil, false, s.indexDamaged(err, "the streams")
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	found := 0
@@ -94,9 +97,9 @@ func distinct(prefixes []string) []string {
 // streamsNamed gives the numbers of the streams with one of some prefixes; ok is
 // false where there are more than limit.
 func (s *Store) streamsNamed(ctx context.Context, prefixes []string, limit int) (numbers []uint64, ok bool, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{familyName}, UpperBound: []byte{familyName + 1}})
+	it, err := s.index.family(familyName)
 	if err != nil {
-		return nil, false, s.damaged(err, "the names of streams")
+		return nil, false, s.indexDamaged(err, "the names of streams")
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for _, prefix := range prefixes {
@@ -107,15 +110,15 @@ func (s *Store) streamsNamed(ctx context.Context, prefixes []string, limit int) 
 			}
 			value, err := it.ValueAndErr()
 			if err != nil {
-				return nil, false, s.damaged(err, "the names of streams")
+				return nil, false, s.indexDamaged(err, "the names of streams")
 			}
 			if len(value) != 5 {
-				return nil, false, corrupt("the number of stream %q has a wrong shape", it.Key()[1:])
+				return nil, false, s.indexDamaged(errIndexShape, "the names of streams")
 			}
 			numbers = append(numbers, get40(value))
 		}
 		if err := it.Error(); err != nil {
-			return nil, false, s.damaged(err, "the names of streams")
+			return nil, false, s.indexDamaged(err, "the names of streams")
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
@@ -131,11 +134,11 @@ func (s *Store) runsOf(it *pebble.Iterator, number, low, high uint64, stretches 
 	for valid := it.SeekLT(streamKey(number+1, 0)); valid && bytes.HasPrefix(it.Key(), prefix); valid = it.Prev() {
 		value, err := it.ValueAndErr()
 		if err != nil {
-			return nil, 0, s.damaged(err, "the index of streams")
+			return nil, 0, s.indexDamaged(err, "the streams")
 		}
 		r, ok := decodeRun(it.Key(), value)
 		if !ok {
-			return nil, 0, corrupt("an index entry of stream number %d has a wrong shape", number)
+			return nil, 0, s.indexDamaged(errIndexShape, "the streams")
 		}
 		if r.lastPosition < low {
 			break
@@ -146,7 +149,7 @@ func (s *Store) runsOf(it *pebble.Iterator, number, low, high uint64, stretches 
 		}
 	}
 	if err := it.Error(); err != nil {
-		return nil, 0, s.damaged(err, "the index of streams")
+		return nil, 0, s.indexDamaged(err, "the streams")
 	}
 	return stretches, found, nil
 }

@@ -62,8 +62,10 @@ type machine struct {
 	model model
 	disk  *vfs.MemFS
 	store *embedded.Store
-	ids   []uuid.UUID
-	sub   eventstore.Subscription
+	// segment bounds the log's segments, so that reads pass from one to the next.
+	segment int64
+	ids     []uuid.UUID
+	sub     eventstore.Subscription
 	// seen counts what the subscription has delivered.
 	seen int
 }
@@ -218,7 +220,7 @@ func (m *machine) Restart(t *rapid.T) {
 }
 
 func (m *machine) open(t *rapid.T) {
-	s, err := embedded.Open(context.Background(), embedded.Options{Dir: "ledger", FS: m.disk})
+	s, err := embedded.Open(context.Background(), embedded.Options{Dir: "ledger", FS: m.disk, SegmentBytes: m.segment})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +237,7 @@ func (m *machine) Check(t *rapid.T) {
 
 func TestStoreDoesWhatTheModelDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &machine{disk: vfs.NewMem()}
+		m := &machine{disk: vfs.NewMem(), segment: rapid.SampledFrom([]int64{0, 300, 2000}).Draw(t, "segment")}
 		m.open(t)
 		defer func() {
 			if err := m.store.Close(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,9 +15,6 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -33,14 +31,9 @@ type Options struct {
 	// CacheBytes bounds the cache of uncompressed blocks; 0 is 64 MiB. Tables in
 	// memory (up to 64 MiB while writes outrun the disk) come on top.
 	CacheBytes int64
+	// SegmentBytes bounds a segment of the log; 0 is 128 MiB.
+	SegmentBytes int64
 }
-
-// formatVersion is the layout of keys and values that doc.go describes.
-// formatUnfinished behind it says that an Import has not come to its end.
-const (
-	formatVersion    = 1
-	formatUnfinished = 'u'
-)
 
 const (
 	defaultCacheBytes = 64 << 20
@@ -66,15 +59,21 @@ type Store struct {
 	// reserve is the free space below which appends are refused; 0 where free
 	// space cannot be told.
 	reserve uint64
-	// bulk is set in an Import, which writes no log; unfinished when the
+	// bulk is set in an Import, which syncs at its end; unfinished when the
 	// directory holds an import that has not come to its end.
 	bulk, unfinished bool
+	segmentBytes     int64
+	// opening is what was found and done at opening.
+	opening Opening
 
-	// access is held for reading around each use of db, never across a yield
-	// to a caller, so that Close waits only for what is short.
+	// access is held for reading around each use of log and index, never across a
+	// yield to a caller, so that Close waits only for what is short.
 	access sync.RWMutex
-	db     *pebble.DB
+	events *eventLog
+	index  *index
 	shut   bool
+	// condemned is set when damage was seen in the index.
+	condemned atomic.Bool
 
 	// next is the first position that is not readable yet: everything below is synced.
 	next atomic.Uint64
@@ -82,8 +81,9 @@ type Store struct {
 	metadataChanges atomic.Uint64
 
 	requests chan *request
-	groups   chan *group
-	// inFlight counts the groups handed to the finisher and not finished.
+	// groups goes to the writer, written on to the indexer.
+	groups, written chan *group
+	// inFlight counts the groups handed to the writer and not answered.
 	inFlight atomic.Int64
 	spare    chan *group
 	// closing is closed when Close begins; stopped when nothing is written any more.
@@ -104,7 +104,19 @@ type Store struct {
 
 var _ eventstore.Store = (*Store)(nil)
 
-// Open opens the store of a directory, replays what a crash left in the log,
+// Opening says what was found and done when a store was opened.
+type Opening struct {
+	// IndexMadeAgain says why the index was made again from the log; empty if it
+	// was not.
+	IndexMadeAgain string
+	// Converted is how many events were taken over from the layout of version 1.
+	Converted uint64
+}
+
+// Opening says what was found and done at opening.
+func (s *Store) Opening() Opening { return s.opening }
+
+// Open opens the store of a directory, brings the index up to the end of the log,
 // and starts the committer. The context bounds only the opening.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	s, err := acquire(ctx, opts, false)
@@ -115,15 +127,16 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, errors.Join(unfinishedFault(s.dir), s.Close())
 	}
 	s.disk.Opened()
-	s.workers.Add(4)
+	s.workers.Add(5)
 	go s.loadIDs()
 	go s.commit()
-	go s.finish()
+	go s.write()
+	go s.feedIndex()
 	go s.monitor()
 	return s, nil
 }
 
-// acquire takes the directory and opens the engine; nothing runs yet. bulk is
+// acquire takes the directory and opens log and index; nothing runs yet. bulk is
 // for an Import.
 func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 	if err := ctx.Err(); err != nil {
@@ -133,18 +146,20 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		return nil, fault.New(fault.Invalid, eventstore.ErrInvalid.Code, "the event store needs a directory")
 	}
 	s := &Store{
-		dir:      opts.Dir,
-		fs:       opts.FS,
-		log:      opts.Logger,
-		now:      opts.Now,
-		bulk:     bulk,
-		listing:  defaultListing,
-		disk:     room.New(),
-		requests: make(chan *request, queueSize),
-		groups:   make(chan *group, groupsInFlight),
-		spare:    make(chan *group, groupsInFlight+2),
-		closing:  make(chan struct{}),
-		stopped:  make(chan struct{}),
+		dir:          opts.Dir,
+		fs:           opts.FS,
+		log:          opts.Logger,
+		now:          opts.Now,
+		bulk:         bulk,
+		segmentBytes: segmentBytesMax,
+		listing:      defaultListing,
+		disk:         room.New(),
+		requests:     make(chan *request, queueSize),
+		groups:       make(chan *group),
+		written:      make(chan *group, groupsBehind),
+		spare:        make(chan *group, groupsBehind+4),
+		closing:      make(chan struct{}),
+		stopped:      make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -155,7 +170,10 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 	if s.fs == nil {
 		s.fs = vfs.Default
 	}
-	if err := s.fs.MkdirAll(s.dir, 0o750); err != nil {
+	if opts.SegmentBytes > 0 {
+		s.segmentBytes = opts.SegmentBytes
+	}
+	if err := s.makeDir(); err != nil {
 		return nil, s.openFailed(err)
 	}
 	lock, err := pebble.LockDirectory(s.dir, s.fs)
@@ -163,167 +181,73 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		return nil, s.lockFailed(err)
 	}
 	s.lock = lock
-	usage, usageErr := s.fs.GetDiskUsage(s.dir)
-	memTable := uint64(memTableBytesMax)
-	if usageErr == nil {
-		memTable = max(memTableBytesMin, min(memTable, usage.TotalBytes/64))
-		s.reserve = min(4*memTable, usage.TotalBytes/8)
+	sizes := sizes{cache: opts.CacheBytes, memTable: memTableBytesMax, chunk: zeroBytesMax}
+	if sizes.cache <= 0 {
+		sizes.cache = defaultCacheBytes
+	}
+	if usage, err := s.fs.GetDiskUsage(s.dir); err == nil {
+		sizes.memTable = max(memTableBytesMin, min(sizes.memTable, usage.TotalBytes/64))
+		sizes.chunk = max(4<<10, min(sizes.chunk, int64(usage.TotalBytes/1024)))
+		s.reserve = min(4*sizes.memTable, usage.TotalBytes/8)
 		s.disk.SetLow(usage.AvailBytes < s.reserve)
 	}
 	synced := uint64(0)
 	if s.mark, synced, err = openWatermark(s.fs, s.dir); err != nil {
 		return nil, errors.Join(s.openFailed(err), lock.Close())
 	}
-	if err := s.openEngine(opts, s.disk.Over(s.fs), memTable, synced); err != nil {
+	if err := s.openParts(ctx, sizes, synced); err != nil {
 		return nil, errors.Join(err, s.mark.file.Close(), lock.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) openEngine(opts Options, fs vfs.FS, memTable, synced uint64) error {
-	cache := opts.CacheBytes
-	if cache <= 0 {
-		cache = defaultCacheBytes
+// makeDir makes the directory, so that it stays through a crash.
+func (s *Store) makeDir() error {
+	var fresh []string
+	for dir := s.dir; ; dir = s.fs.PathDir(dir) {
+		if _, err := s.fs.Stat(dir); !isNotExist(err) || s.fs.PathDir(dir) == dir {
+			break
+		}
+		fresh = append(fresh, dir)
 	}
-	db, err := pebble.Open(s.dir, s.engineOptions(fs, cache, memTable))
-	if err != nil {
-		return s.openFailed(err)
-	}
-	s.db = db
-	err = s.recall()
-	if next := s.next.Load(); err == nil && next < synced {
-		err = corrupt("the log in %s ends at position %d, but everything before %d was synced: what lies between is lost",
-			s.dir, next, synced)
-	}
-	if err != nil {
-		return errors.Join(err, db.Close())
-	}
-	return nil
-}
-
-func (s *Store) engineOptions(fs vfs.FS, cache int64, memTable uint64) *pebble.Options {
-	logger := room.Logger{Log: s.log, Store: "event store", Disk: s.disk}
-	opts := &pebble.Options{
-		FS:                          fs,
-		Lock:                        s.lock,
-		Logger:                      logger,
-		CacheSize:                   cache + 2*int64(memTable), // Pebble takes memory tables out of the cache.
-		MemTableSize:                memTable,
-		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       8,
-		L0StopWritesThreshold:       64,
-		LBaseMaxBytes:               256 << 20,
-		MaxOpenFiles:                1000,
-		FormatMajorVersion:          pebble.FormatNewest,
-		BytesPerSync:                1 << 20,
-		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 2 },
-		DisableWAL:                  s.bulk,
-	}
-	for i := range opts.Levels {
-		l := &opts.Levels[i]
-		l.BlockSize = 16 << 10
-		l.IndexBlockSize = 64 << 10
-		l.FilterPolicy = bloom.FilterPolicy(10)
-		l.FilterType = pebble.TableFilter
-		l.Compression = func() *sstable.CompressionProfile { return block.FastestCompression }
-	}
-	opts.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) {
-			s.log.Error("event store background work failed", "error", err)
-		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			s.log.Error("event store file is damaged", "path", info.Path, "error", info.Details)
-		},
-		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
-			s.log.Warn("event store writes wait for compaction", "reason", info.Reason)
-		},
-	}
-	return opts
-}
-
-// recall finds where the log of events ends.
-func (s *Store) recall() error {
-	if err := s.checkFormat(); err != nil {
+	if err := s.fs.MkdirAll(s.dir, 0o750); err != nil {
 		return err
 	}
-	key, value, err := s.last(familyRecord)
-	if err != nil {
-		return s.damaged(err, "the end of the ledger")
-	}
-	if key != nil {
-		position, ok := positionOfKey(key)
-		if !ok {
-			return corrupt("the end of the ledger has a key of wrong shape")
+	for _, dir := range slices.Backward(fresh) {
+		if err := syncDir(s.fs, s.fs.PathDir(dir)); err != nil {
+			return err
 		}
-		r, err := decodeRecord(position, value)
-		if err != nil {
-			return corrupt("position %d: %w", position, err)
-		}
-		s.committer.nextPosition = position + 1
-		s.committer.lastRecorded = r.recordedAt
-	}
-	if key, _, err = s.last(familyStream); err != nil {
-		return s.damaged(err, "the index of streams")
-	}
-	if key != nil {
-		if len(key) != streamKeySize {
-			return corrupt("the index of streams ends in a key of wrong shape")
-		}
-		s.committer.nextStream = get40(key[1:]) + 1
-	}
-	s.committer.heads = newHeadCache(headCacheSize)
-	s.committer.added = newIDFilter()
-	s.next.Store(s.committer.nextPosition)
-	return nil
-}
-
-// last returns the last entry of a family, or a nil key.
-func (s *Store) last(family byte) (key, value []byte, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{family}, UpperBound: []byte{family + 1}})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	if !it.Last() {
-		return nil, nil, it.Error()
-	}
-	v, err := it.ValueAndErr()
-	if err != nil {
-		return nil, nil, err
-	}
-	return append([]byte(nil), it.Key()...), append([]byte(nil), v...), nil
-}
-
-func (s *Store) checkFormat() error {
-	value, closer, err := s.db.Get([]byte{familyFormat})
-	if errors.Is(err, pebble.ErrNotFound) {
-		return s.setFormat(formatVersion)
-	}
-	if err != nil {
-		return s.damaged(err, "the format version")
-	}
-	found := append([]byte(nil), value...)
-	if err := closer.Close(); err != nil {
-		return s.openFailed(err)
-	}
-	s.unfinished = string(found) == string([]byte{formatVersion, formatUnfinished})
-	if !s.unfinished && string(found) != string([]byte{formatVersion}) {
-		return fault.New(fault.Unavailable, "eventstore.format",
-			"the event store in %s has format %x, this program reads format %d", s.dir, found, formatVersion)
 	}
 	return nil
 }
 
-// setFormat writes the format version, durably.
-func (s *Store) setFormat(format ...byte) error {
-	if s.bulk {
-		if err := s.db.Set([]byte{familyFormat}, format, pebble.NoSync); err != nil {
-			return s.openFailed(err)
-		}
-		return s.flush()
+// sizes are those that follow from the options and the disk.
+type sizes struct {
+	cache    int64
+	memTable uint64
+	chunk    int64
+}
+
+// openParts opens what the directory holds, or makes it.
+func (s *Store) openParts(ctx context.Context, sizes sizes, synced uint64) error {
+	unfinished, there, err := readFormat(s.fs, s.dir)
+	if err != nil {
+		return err
 	}
-	if err := s.db.Set([]byte{familyFormat}, format, pebble.Sync); err != nil {
+	s.unfinished = unfinished
+	if !there {
+		if err := s.makeOrConvert(ctx, sizes, synced); err != nil {
+			return err
+		}
+	}
+	if err := s.leaveVersion1(); err != nil {
 		return s.openFailed(err)
+	}
+	if err := s.openLog(sizes.chunk); err != nil {
+		return err
+	}
+	if err := s.openIndex(sizes.cache, sizes.memTable, synced); err != nil {
+		return errors.Join(err, s.events.close())
 	}
 	return nil
 }
@@ -342,21 +266,9 @@ func (s *Store) openFailed(err error) error {
 		return fault.New(eventstore.ErrFull.Kind, eventstore.ErrFull.Code,
 			"there is no room to open the event store in %s: %w", s.dir, err)
 	case pebble.IsCorruptionError(err):
-		return s.damaged(err, "the files in "+s.dir)
+		return corrupt("the files in %s: %w", s.dir, err)
 	}
 	return fmt.Errorf("open the event store in %s: %w", s.dir, err)
-}
-
-// damaged turns an engine error into a fault that names the place.
-func (s *Store) damaged(err error, place string) error {
-	if pebble.IsCorruptionError(err) {
-		return corrupt("%s: %w", place, err)
-	}
-	return fmt.Errorf("read the event store in %s at %s: %w", s.dir, place, err)
-}
-
-func corrupt(format string, args ...any) error {
-	return fault.New(eventstore.ErrCorrupt.Kind, eventstore.ErrCorrupt.Code, "a stored record is damaged: "+format, args...)
 }
 
 // monitor looks at the disk and notes progress now and then.

@@ -118,6 +118,9 @@ type allScan struct {
 	// not 0, a chunk ends when it is reached.
 	skipped, skipMax int
 	buffer           []eventstore.Recorded
+	// here is the record that the last chunk ended before, if known.
+	here  mark
+	known bool
 }
 
 func newAllScan(s *Store, f eventstore.Filter) *allScan {
@@ -152,44 +155,41 @@ func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Rec
 		return nil, err
 	}
 	defer a.store.access.RUnlock()
-	it, err := a.store.db.NewIter(&pebble.IterOptions{LowerBound: recordKey(a.low), UpperBound: recordKey(a.high)})
-	if err != nil {
-		return nil, a.store.damaged(err, positionName(a.place()))
+	if a.done() {
+		return nil, nil
 	}
-	err = a.walk(it, limit)
-	return a.buffer, errors.Join(err, it.Close())
+	c := a.store.events.cursor(windowFor(a.high-a.low, limit))
+	defer c.release()
+	if a.backwards {
+		return a.buffer, a.walkBack(c, limit)
+	}
+	if a.known && a.here.position == a.low {
+		c.seek(a.here.position, a.here.offset)
+	} else if err := a.store.find(c, a.low); err != nil {
+		return nil, err
+	}
+	err = a.walk(c, limit)
+	a.here, a.known = mark{c.position, c.offset}, err == nil
+	return a.buffer, err
 }
 
-// place is the position that comes next.
-func (a *allScan) place() uint64 {
-	if a.backwards {
-		return a.high - 1
-	}
-	return a.low
+// windowFor is how much a read of so many events reads at a time.
+func windowFor(events uint64, limit int) int {
+	n := min(events, uint64(limit), chunkEventsMax)
+	return int(max(4*pointBytes, min(n*pointBytes, windowBytes)))
 }
 
-func (a *allScan) walk(it *pebble.Iterator, limit int) error {
-	step, valid := it.Next, false
-	if a.backwards {
-		step, valid = it.Prev, it.Last()
-	} else {
-		valid = it.First()
-	}
+func (a *allScan) walk(c *cursor, limit int) error {
 	bytes := 0
 	for scanned := 0; !a.done() && scanned < chunkScanMax; scanned++ {
-		position := a.place()
-		r, err := a.store.recordAt(it, valid, position)
+		r, err := c.next()
 		if err != nil {
 			return err
 		}
-		if a.backwards {
-			a.high--
-		} else {
-			a.low++
-		}
+		a.low++
 		if a.filter.matches(&r) {
 			a.skipped = 0
-			a.buffer = append(a.buffer, a.made.event(position, &r))
+			a.buffer = append(a.buffer, a.made.event(&r))
 			bytes += len(r.data) + len(r.metadata)
 			if len(a.buffer) >= limit || bytes >= chunkBytesMax {
 				return nil
@@ -197,32 +197,69 @@ func (a *allScan) walk(it *pebble.Iterator, limit int) error {
 		} else if a.skipped++; a.skipped == a.skipMax {
 			return nil
 		}
-		valid = step()
 	}
 	return nil
 }
 
-// recordAt decodes the record under the iterator, which must be the one of
-// this position: positions have no gaps.
-func (s *Store) recordAt(it *pebble.Iterator, valid bool, position uint64) (record, error) {
-	if !valid {
-		if err := it.Error(); err != nil {
-			return record{}, s.damaged(err, positionName(position))
+// walkBack reads the records between one whose offset is known and the range's
+// upper end, and hands them over from behind; then those before.
+func (a *allScan) walkBack(c *cursor, limit int) (err error) {
+	it, err := a.store.index.family(familyOffset)
+	if err != nil {
+		return a.store.indexDamaged(err, positionName(a.high-1))
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	bytes := 0
+	for scanned := uint64(0); !a.done() && scanned < chunkScanMax; {
+		m, err := a.store.markBefore(it, a.high-1)
+		if err != nil {
+			return err
 		}
-		return record{}, corrupt("%s is missing", positionName(position))
+		low := max(a.low, m.position)
+		c.seek(m.position, m.offset)
+		found, err := a.stride(c, low, m)
+		scanned += a.high - low
+		for i := len(found) - 1; i >= 0; i-- {
+			e := &found[i]
+			a.high = e.Position
+			a.buffer = append(a.buffer, *e)
+			bytes += len(e.Data) + len(e.Metadata)
+			if len(a.buffer) >= limit || bytes >= chunkBytesMax {
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		a.high = low
 	}
-	if found, ok := positionOfKey(it.Key()); !ok || found != position {
-		return record{}, corrupt("%s is missing", positionName(position))
+	return nil
+}
+
+// stride reads what matches from a position to the range's upper end, in
+// ascending order. Where a record is damaged, it is what is sound behind the last
+// such, and the error.
+func (a *allScan) stride(c *cursor, low uint64, from mark) (found []eventstore.Recorded, broken error) {
+	if err := a.store.walkTo(c, low, from); err != nil {
+		if !c.resume(a.high) {
+			return nil, err
+		}
+		broken = err
 	}
-	value, err := it.ValueAndErr()
-	if err != nil {
-		return record{}, s.damaged(err, positionName(position))
+	for c.position < a.high {
+		r, err := c.next()
+		if err != nil {
+			found, broken = found[:0], err
+			if !errors.Is(err, eventstore.ErrCorrupt) || !c.resume(a.high) {
+				return nil, err
+			}
+			continue
+		}
+		if a.filter.matches(&r) {
+			found = append(found, a.made.event(&r))
+		}
 	}
-	r, err := decodeRecord(position, value)
-	if err != nil {
-		return record{}, corrupt("%s: %w", positionName(position), err)
-	}
-	return r, nil
+	return found, broken
 }
 
 func positionName(position uint64) string { return fmt.Sprintf("position %d", position) }
@@ -277,22 +314,6 @@ func notFound(stream string) error {
 		"the stream %q does not exist", stream)
 }
 
-// numberOf looks a stream's number up; groups that are not synced count.
-func (s *Store) numberOf(stream string) (number uint64, ok bool, err error) {
-	value, closer, err := s.db.Get(nameKey(stream))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, s.damaged(err, "the name of stream "+stream)
-	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-	if len(value) != 5 {
-		return 0, false, corrupt("the number of stream %q has a wrong shape", stream)
-	}
-	return get40(value), true, nil
-}
-
 // streamScan walks one stream in one direction, chunk by chunk.
 type streamScan struct {
 	store     *Store
@@ -310,8 +331,18 @@ type streamScan struct {
 	exists bool
 	ended  bool
 
-	places []place
+	places []located
 	buffer []eventstore.Recorded
+}
+
+// located is where an event is: so many records behind a known one.
+type located struct {
+	revision, position uint64
+	from               mark
+}
+
+func (r run) at(revision uint64) located {
+	return located{revision: revision, position: r.lastPosition - (r.lastRevision - revision), from: mark{r.firstPosition(), r.offset}}
 }
 
 func newStreamScan(s *Store, stream string) *streamScan {
@@ -328,6 +359,9 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 	}
 	defer c.store.access.RUnlock()
 	c.buffer = c.buffer[:0]
+	if err := c.store.await(ctx, c.horizon, nil); err != nil {
+		return nil, err
+	}
 	if !c.known {
 		if c.number, c.known, err = c.store.numberOf(c.stream); err != nil || !c.known {
 			c.ended = true
@@ -347,7 +381,7 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 // locate finds the positions of the next events, in ascending order.
 func (c *streamScan) locate(limit int) (err error) {
 	c.places = c.places[:0]
-	it, err := c.store.db.NewIter(&pebble.IterOptions{
+	it, err := c.store.index.db.NewIter(&pebble.IterOptions{
 		LowerBound: streamKey(c.number, 0), UpperBound: streamKey(c.number+1, 0),
 	})
 	if err != nil {
@@ -387,13 +421,13 @@ func (c *streamScan) locateForwards(it *pebble.Iterator, limit int) error {
 			break
 		}
 		if r.firstRevision() > c.from {
-			return corrupt("stream %q: revision %d is missing", c.stream, c.from)
+			return c.damaged(fmt.Errorf("%w: revision %d is missing", errIndexShape, c.from))
 		}
 		for ; c.from <= r.lastRevision; c.from++ {
 			if len(c.places) == limit {
 				return nil
 			}
-			c.places = append(c.places, place{revision: c.from, position: r.lastPosition - (r.lastRevision - c.from)})
+			c.places = append(c.places, r.at(c.from))
 		}
 	}
 	c.ended = true
@@ -414,13 +448,13 @@ func (c *streamScan) locateBackwards(it *pebble.Iterator, limit int) error {
 			continue
 		}
 		if c.from < r.firstRevision() {
-			return corrupt("stream %q: revision %d is missing", c.stream, c.from)
+			return c.damaged(fmt.Errorf("%w: revision %d is missing", errIndexShape, c.from))
 		}
 		for rev := min(c.from, r.lastRevision); ; rev-- {
 			if len(c.places) == limit {
 				return nil
 			}
-			c.places = append(c.places, place{revision: rev, position: r.lastPosition - (r.lastRevision - rev)})
+			c.places = append(c.places, r.at(rev))
 			if rev == 0 {
 				c.ended = true
 				return nil
@@ -442,48 +476,70 @@ func (c *streamScan) runAt(it *pebble.Iterator) (run, error) {
 	}
 	r, ok := decodeRun(it.Key(), value)
 	if !ok {
-		return run{}, corrupt("stream %q: an index entry has a wrong shape", c.stream)
+		return run{}, c.damaged(errIndexShape)
 	}
 	return r, nil
 }
 
 func (c *streamScan) damaged(err error) error {
-	return c.store.damaged(err, fmt.Sprintf("the index of stream %q", c.stream))
+	return c.store.indexDamaged(err, fmt.Sprintf("stream %q", c.stream))
 }
+
+// manyRecords is from how many records on it is quicker to ask the index than to
+// pass them by.
+const manyRecords = 64
 
 // fetch reads the located records. On an error the buffer holds those before
 // it, or nothing when backwards, where they would be those after it.
-func (c *streamScan) fetch() (err error) {
+func (c *streamScan) fetch() error {
 	if len(c.places) == 0 {
 		return nil
 	}
-	it, err := c.store.db.NewIter(&pebble.IterOptions{
-		LowerBound: recordKey(c.places[0].position), UpperBound: recordKey(c.places[len(c.places)-1].position + 1),
-	})
-	if err != nil {
-		return c.damaged(err)
+	first, last := c.places[0].position, c.places[len(c.places)-1].position
+	ahead := pointBytes
+	if n := uint64(len(c.places)); n > 1 && last-first+1 == n {
+		ahead = windowFor(n, chunkEventsMax) // one behind the other
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	key := make([]byte, recordKeySize)
-	for i, at := range c.places {
-		valid := false
-		if i > 0 && at.position == c.places[i-1].position+1 {
-			valid = it.Next()
-		} else {
-			putRecordKey(key, at.position)
-			valid = it.SeekGE(key)
-		}
-		r, err := c.store.recordAt(it, valid, at.position)
-		if err == nil && (string(r.stream) != c.stream || r.revision != at.revision) {
-			err = corrupt("%s: is revision %d of stream %q", positionName(at.position), r.revision, r.stream)
-		}
+	cur := c.store.events.cursor(ahead)
+	defer cur.release()
+	for i := range c.places {
+		at := &c.places[i]
+		r, err := c.read(cur, at)
 		if err != nil {
 			if c.backwards {
 				c.buffer = c.buffer[:0]
 			}
 			return fmt.Errorf("stream %q, revision %d: %w", c.stream, at.revision, err)
 		}
-		c.buffer = append(c.buffer, c.made.event(at.position, &r))
+		c.buffer = append(c.buffer, c.made.event(&r))
 	}
 	return nil
+}
+
+func (c *streamScan) read(cur *cursor, at *located) (record, error) {
+	if cur.at == nil || cur.position != at.position {
+		if at.position-at.from.position > manyRecords {
+			if err := c.store.find(cur, at.position); err != nil {
+				return record{}, err
+			}
+		} else {
+			cur.seek(at.from.position, at.from.offset)
+			if err := c.store.walkTo(cur, at.position, at.from); err != nil {
+				return record{}, err
+			}
+		}
+	}
+	r, err := cur.next()
+	if err != nil {
+		if at.position == at.from.position {
+			c.store.condemn() // it may be the index that points to a wrong place
+		}
+		return record{}, err
+	}
+	if string(r.stream) != c.stream || r.revision != at.revision {
+		c.store.condemn()
+		return record{}, corrupt("%s is revision %d of stream %q, and the index has it as another",
+			positionName(at.position), r.revision, r.stream)
+	}
+	return r, nil
 }

@@ -11,102 +11,129 @@ import (
 	"github.com/google/uuid"
 )
 
-// recordVersion is the first byte of every record. Another layout gets another
-// number; a reader refuses numbers it does not know.
-const recordVersion = 1
-
-// Offsets of a record's fixed part: version(1) crc(4) id(16) recorded(8).
+// Offsets of a record's fixed part:
+// size(4) crc(4) position(8) id(16) recorded(8).
 const (
-	crcOffset      = 1
-	idOffset       = 5
-	recordedOffset = 21
-	fixedSize      = 29
+	crcOffset      = 4
+	positionOffset = 8
+	idOffset       = 16
+	recordedOffset = 32
+	fixedSize      = 40
+	// recordMax bounds a record: an event of the largest size with the longest names.
+	recordMax = eventstore.MaxEventSize + 4<<10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var (
-	errRecordShape   = errors.New("the record's shape is wrong")
-	errRecordCRC     = errors.New("the record's checksum is wrong")
-	errRecordVersion = errors.New("the record has a version that this program does not know")
+	errRecordShape = errors.New("the record's shape is wrong")
+	errRecordCRC   = errors.New("the record's checksum is wrong")
+	errRecordPlace = errors.New("there is another position's record")
 )
 
+// header is what the log knows of a record beside the event.
+type header struct {
+	position uint64
+	// after is how many events of the same batch follow.
+	after uint64
+	// group is the first position of what was written and synced together.
+	group      uint64
+	revision   uint64
+	recordedAt int64
+}
+
 // recordSize is the encoded size of an event in bytes.
-func recordSize(stream string, revision uint64, p *eventstore.Proposed) int {
-	return fixedSize + uvarintSize(revision) + fieldSize(len(stream)) + fieldSize(len(p.Type)) +
-		fieldSize(len(p.Data)) + len(p.Metadata)
+func recordSize(h *header, stream string, p *eventstore.Proposed) int {
+	return fixedSize + uvarintSize(h.after) + uvarintSize(h.position-h.group) + uvarintSize(h.revision) +
+		fieldSize(len(stream)) + fieldSize(len(p.Type)) + fieldSize(len(p.Data)) + len(p.Metadata)
 }
 
 func fieldSize(n int) int { return uvarintSize(uint64(n)) + n }
 
 func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 
-// encodeRecord writes an event into dst, which must have recordSize bytes. The
-// layout is
+// appendRecord adds a record to dst. The layout is
 //
-//	version(1) crc32c(4) id(16) recorded_at(8, ns since 1970)
-//	revision, then length and bytes of stream, type and data; metadata is the rest
+//	size(4) crc32c(4) position(8) id(16) recorded_at(8, ns since 1970)
+//	events of the batch after this one, position - first position of the group, revision,
+//	then length and bytes of stream, type and data; metadata is the rest
 //
-// with numbers as uvarints and fixed numbers big-endian. The checksum covers
-// the position too, so that a record under a wrong key is found.
-func encodeRecord(dst []byte, position uint64, stream string, revision uint64, recordedAt int64, p *eventstore.Proposed) {
-	dst[0] = recordVersion
-	copy(dst[idOffset:], p.ID[:])
-	binary.BigEndian.PutUint64(dst[recordedOffset:], uint64(recordedAt))
-	n := fixedSize
-	n += binary.PutUvarint(dst[n:], revision)
-	n += binary.PutUvarint(dst[n:], uint64(len(stream)))
-	n += copy(dst[n:], stream)
-	n += binary.PutUvarint(dst[n:], uint64(len(p.Type)))
-	n += copy(dst[n:], p.Type)
-	n += binary.PutUvarint(dst[n:], uint64(len(p.Data)))
-	n += copy(dst[n:], p.Data)
-	copy(dst[n:], p.Metadata)
-	putCRC(position, dst)
+// with numbers as uvarints and fixed numbers big-endian. The checksum covers all
+// of it and begins with the log's own seed, so that neither a record at a wrong
+// place nor one of another log is taken for the right one.
+func appendRecord(dst []byte, seed uint32, h *header, stream string, p *eventstore.Proposed) []byte {
+	at := len(dst)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(recordSize(h, stream, p)))
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.BigEndian.AppendUint64(dst, h.position)
+	dst = append(dst, p.ID[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(h.recordedAt))
+	dst = binary.AppendUvarint(dst, h.after)
+	dst = binary.AppendUvarint(dst, h.position-h.group)
+	dst = binary.AppendUvarint(dst, h.revision)
+	dst = append(binary.AppendUvarint(dst, uint64(len(stream))), stream...)
+	dst = append(binary.AppendUvarint(dst, uint64(len(p.Type))), p.Type...)
+	dst = append(binary.AppendUvarint(dst, uint64(len(p.Data))), p.Data...)
+	dst = append(dst, p.Metadata...)
+	putCRC(seed, dst[at:])
+	return dst
 }
 
-func putCRC(position uint64, record []byte) {
-	binary.BigEndian.PutUint32(record[crcOffset:], recordCRC(position, record))
+func putCRC(seed uint32, record []byte) {
+	binary.BigEndian.PutUint32(record[crcOffset:], recordCRC(seed, record))
 }
 
-func recordCRC(position uint64, record []byte) uint32 {
-	var head [9]byte
-	binary.BigEndian.PutUint64(head[:], position)
-	head[8] = record[0]
-	return crc32.Update(crc32.Checksum(head[:], castagnoli), castagnoli, record[idOffset:])
+func recordCRC(seed uint32, record []byte) uint32 {
+	crc := crc32.Update(seed, castagnoli, record[:crcOffset])
+	return crc32.Update(crc, castagnoli, record[positionOffset:])
 }
+
+// seedOf is what the checksums of a log's records begin with.
+func seedOf(log uuid.UUID) uint32 { return crc32.Checksum(log[:], castagnoli) }
 
 // record is a decoded record. Its slices are parts of the encoded bytes.
 type record struct {
-	id         uuid.UUID
-	recordedAt int64
-	revision   uint64
-	stream     []byte
-	kind       []byte
-	data       []byte
-	metadata   []byte
+	header
+	id       uuid.UUID
+	stream   []byte
+	kind     []byte
+	data     []byte
+	metadata []byte
 }
 
-func decodeRecord(position uint64, src []byte) (record, error) {
-	if len(src) < fixedSize {
+// sizeOf is the size that a record's beginning gives; ok is false where none begins.
+func sizeOf(src []byte) (size int, ok bool) {
+	size = int(binary.BigEndian.Uint32(src))
+	return size, size > fixedSize && size <= recordMax
+}
+
+// decodeRecord takes the bytes of one record, which must be the one of a position.
+func decodeRecord(seed uint32, position uint64, src []byte) (record, error) {
+	if len(src) < fixedSize || int(binary.BigEndian.Uint32(src)) != len(src) {
 		return record{}, errRecordShape
 	}
-	if binary.BigEndian.Uint32(src[crcOffset:]) != recordCRC(position, src) {
+	if binary.BigEndian.Uint32(src[crcOffset:]) != recordCRC(seed, src) {
 		return record{}, errRecordCRC
 	}
-	if src[0] != recordVersion {
-		return record{}, errRecordVersion
+	if binary.BigEndian.Uint64(src[positionOffset:]) != position {
+		return record{}, errRecordPlace
 	}
-	r := record{
-		id:         uuid.UUID(src[idOffset:recordedOffset]),
-		recordedAt: int64(binary.BigEndian.Uint64(src[recordedOffset:])),
-	}
+	r := record{id: uuid.UUID(src[idOffset:recordedOffset])}
+	r.position = position
+	r.recordedAt = int64(binary.BigEndian.Uint64(src[recordedOffset:]))
 	rest := src[fixedSize:]
-	revision, n := binary.Uvarint(rest)
-	if n <= 0 {
+	var back uint64
+	for _, v := range []*uint64{&r.after, &back, &r.revision} {
+		n := 0
+		if *v, n = binary.Uvarint(rest); n <= 0 {
+			return record{}, errRecordShape
+		}
+		rest = rest[n:]
+	}
+	if back > position {
 		return record{}, errRecordShape
 	}
-	r.revision, rest = revision, rest[n:]
+	r.group = position - back
 	var ok bool
 	if r.stream, rest, ok = cutField(rest); !ok {
 		return record{}, errRecordShape
@@ -144,7 +171,7 @@ const (
 	maxKinds  = 1024
 )
 
-func (m *materializer) event(position uint64, r *record) eventstore.Recorded {
+func (m *materializer) event(r *record) eventstore.Recorded {
 	if m.stream != string(r.stream) {
 		m.stream = string(r.stream)
 	}
@@ -155,7 +182,7 @@ func (m *materializer) event(position uint64, r *record) eventstore.Recorded {
 		Metadata:   m.copy(r.metadata),
 		Stream:     m.stream,
 		Revision:   r.revision,
-		Position:   position,
+		Position:   r.position,
 		RecordedAt: time.Unix(0, r.recordedAt).UTC(),
 	}
 }

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"dossierledger/infra/eventstore"
@@ -19,38 +20,50 @@ func drawProposed(t *rapid.T) eventstore.Proposed {
 	}
 }
 
-func encoded(position uint64, stream string, revision uint64, recordedAt int64, p *eventstore.Proposed) []byte {
-	dst := make([]byte, recordSize(stream, revision, p))
-	encodeRecord(dst, position, stream, revision, recordedAt, p)
-	return dst
+const testSeed = 77
+
+func drawHeader(t *rapid.T) header {
+	h := header{position: rapid.Uint64().Draw(t, "position"), after: rapid.Uint64().Draw(t, "after"),
+		revision: rapid.Uint64().Draw(t, "revision"), recordedAt: rapid.Int64().Draw(t, "recorded at")}
+	h.group = rapid.Uint64Max(h.position).Draw(t, "group")
+	return h
+}
+
+func encoded(h header, stream string, p *eventstore.Proposed) []byte {
+	return appendRecord(nil, testSeed, &h, stream, p)
 }
 
 func TestRecordComesBackAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, stream := drawProposed(t), rapid.String().Draw(t, "stream")
-		position, revision := rapid.Uint64().Draw(t, "position"), rapid.Uint64().Draw(t, "revision")
-		at := rapid.Int64().Draw(t, "recorded at")
-		r, err := decodeRecord(position, encoded(position, stream, revision, at, &p))
+		p, stream, h := drawProposed(t), rapid.String().Draw(t, "stream"), drawHeader(t)
+		src := encoded(h, stream, &p)
+		if len(src) != recordSize(&h, stream, &p) {
+			t.Fatalf("%d bytes, %d were said", len(src), recordSize(&h, stream, &p))
+		}
+		r, err := decodeRecord(testSeed, h.position, src)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.id != p.ID || string(r.kind) != p.Type || string(r.stream) != stream || r.revision != revision ||
-			r.recordedAt != at || !bytes.Equal(r.data, p.Data) || !bytes.Equal(r.metadata, p.Metadata) {
+		if r.header != h || r.id != p.ID || string(r.kind) != p.Type || string(r.stream) != stream ||
+			!bytes.Equal(r.data, p.Data) || !bytes.Equal(r.metadata, p.Metadata) {
 			t.Fatalf("%+v", r)
 		}
 	})
 }
 
-func TestRecordWithAnyBitChangedOrUnderAnotherPositionIsRefused(t *testing.T) {
+func TestRecordWithAnyBitChangedOrAtAnotherPlaceIsRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawProposed(t)
-		src := encoded(7, "s", 3, 1, &p)
-		if _, err := decodeRecord(8, src); err == nil {
+		src := encoded(header{position: 7, group: 7, revision: 3, recordedAt: 1}, "s", &p)
+		if _, err := decodeRecord(testSeed, 8, src); err == nil {
 			t.Fatal("a record under another position was taken")
+		}
+		if _, err := decodeRecord(testSeed+1, 7, src); err == nil {
+			t.Fatal("a record of another log was taken")
 		}
 		bit := rapid.IntRange(0, 8*len(src)-1).Draw(t, "bit")
 		src[bit/8] ^= 1 << (bit % 8)
-		if _, err := decodeRecord(7, src); err == nil {
+		if _, err := decodeRecord(testSeed, 7, src); err == nil {
 			t.Fatalf("a record with bit %d changed was taken", bit)
 		}
 	})
@@ -58,31 +71,48 @@ func TestRecordWithAnyBitChangedOrUnderAnotherPositionIsRefused(t *testing.T) {
 
 func FuzzDecodeRecord(f *testing.F) {
 	p := eventstore.Proposed{ID: uuid.UUID{1}, Type: "a.v1", Data: []byte(`{"n":1}`), Metadata: []byte(`{}`)}
-	good := encoded(0, "stream", 300, 1_700_000_000_000_000_000, &p)
-	f.Add(uint64(0), good)
-	f.Add(uint64(1), good)
-	f.Add(uint64(0), good[:len(good)-1])
-	f.Add(uint64(0), []byte{})
-	f.Fuzz(func(t *testing.T, position uint64, src []byte) {
-		// With a checksum that is right, every shape must be decided without panic.
+	good := encoded(header{position: 300, group: 1, after: 5, revision: 300, recordedAt: 1_700_000_000_000_000_000}, "stream", &p)
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, src []byte) {
+		// With a size and a checksum that are right, every shape must be decided without panic.
+		position := uint64(0)
 		if len(src) >= fixedSize {
 			src = bytes.Clone(src)
-			putCRC(position, src)
+			binary.BigEndian.PutUint32(src, uint32(len(src)))
+			putCRC(testSeed, src)
+			position = binary.BigEndian.Uint64(src[positionOffset:])
 		}
-		r, err := decodeRecord(position, src)
+		r, err := decodeRecord(testSeed, position, src)
 		if err != nil {
 			return
 		}
-		again := encoded(position, string(r.stream), r.revision, r.recordedAt,
-			&eventstore.Proposed{ID: r.id, Type: string(r.kind), Data: r.data, Metadata: r.metadata})
-		if second, err := decodeRecord(position, again); err != nil || second.id != r.id || !bytes.Equal(second.data, r.data) {
+		again := encoded(r.header, string(r.stream), &eventstore.Proposed{ID: r.id, Type: string(r.kind), Data: r.data, Metadata: r.metadata})
+		if second, err := decodeRecord(testSeed, position, again); err != nil || second.id != r.id || !bytes.Equal(second.data, r.data) {
 			t.Fatalf("decoded, encoded and decoded: %+v, %v; first %+v", second, err, r)
 		}
 	})
 }
 
+func FuzzDecodeVersion1(f *testing.F) {
+	f.Add([]byte{}, uint64(0))
+	f.Add(make([]byte, version1FixedSize+8), uint64(1))
+	f.Fuzz(func(t *testing.T, src []byte, position uint64) {
+		if len(src) >= version1FixedSize {
+			src = bytes.Clone(src)
+			src[0] = version1
+			binary.BigEndian.PutUint32(src[1:], version1CRC(position, src))
+		}
+		r, err := decodeVersion1(position, src)
+		if err == nil && len(r.stream)+len(r.kind)+len(r.data)+len(r.metadata) > len(src) {
+			t.Fatalf("%+v has more than there was", r)
+		}
+	})
+}
+
 func FuzzDecodeRun(f *testing.F) {
-	f.Add(streamKey(1, 2), appendRunValue(nil, run{lastPosition: 9, count: 3}))
+	f.Add(streamKey(1, 2), appendRunValue(nil, run{lastPosition: 9, count: 3, offset: 70}))
 	f.Add(streamKey(1, 2), []byte{0x80})
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		r, ok := decodeRun(key, value)
