@@ -268,11 +268,16 @@ const (
 // it returns the last refusal, which says more than that the time is up.
 func again[T any](ctx context.Context, l *link, attempt func() (T, error)) (T, error) {
 	pause := pauseMin
+	var last error
 	for {
 		value, err := attempt()
+		if last != nil && err != nil && errors.Is(err, ended(ctx)) && !errors.Is(err, context.Canceled) {
+			return value, fmt.Errorf("%w (%w)", last, err)
+		}
 		if err == nil || !transient(err) {
 			return value, err
 		}
+		last = err
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

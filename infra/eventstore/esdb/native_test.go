@@ -18,6 +18,7 @@ func native(t testing.TB, n *node, do func(context.Context, *nativeClient) error
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Logger = client.NoopLogging()
 	c, err := client.NewClient(config)
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,14 @@
 package esdbserver_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"testing"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
 )
@@ -14,7 +16,7 @@ import (
 // TestAnAccessListDecides gives one user one right after another, and holds that
 // exactly this right is what the user has, under any of the user's roles.
 func TestAnAccessListDecides(t *testing.T) {
-	server, ca := certificate(t)
+	server, ca := esdbtest.Certificate(t)
 	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x", Groups: []string{"clerks"}},
 	}})
@@ -80,7 +82,7 @@ func TestAnAccessListDecides(t *testing.T) {
 // TestDefaultsOfAccess holds that $settings decides where a stream's metadata does
 // not, and that $all shows a user no more than each stream would.
 func TestDefaultsOfAccess(t *testing.T) {
-	server, ca := certificate(t)
+	server, ca := esdbtest.Certificate(t)
 	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x", Groups: []string{"clerks"}},
 	}})
@@ -134,9 +136,9 @@ func TestDefaultsOfAccess(t *testing.T) {
 // TestACertificateIsALogin holds that a user certificate takes the place of a
 // password and ranks before it, and that one of a stranger is nobody's.
 func TestACertificateIsALogin(t *testing.T) {
-	authority := newAuthority(t)
-	server, ca := certificate(t)
-	server.ClientCAs, server.ClientAuth = authority.pool, verifyIfGiven
+	authority := esdbtest.NewAuthority(t)
+	server, ca := esdbtest.Certificate(t)
+	server.ClientCAs, server.ClientAuth = authority.Pool, tls.VerifyClientCertIfGiven
 	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {},
 	}})
@@ -145,20 +147,20 @@ func TestACertificateIsALogin(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		login, certificate string
-		by                 *authorityOfUsers
+		by                 *esdbtest.Authority
 		read, group        bool
 	}{
 		"a user":                               {"", "an", authority, true, false},
 		"an administrator":                     {"", "admin", authority, true, true},
 		"a user with another's password":       {"admin:changeit@", "an", authority, true, false},
 		"nobody's name, and a password":        {"admin:changeit@", "nobody", authority, false, false},
-		"a name that another authority signed": {"", "an", newAuthority(t), false, false},
+		"a name that another authority signed": {"", "an", esdbtest.NewAuthority(t), false, false},
 		"no certificate and no password":       {"an:@", "", nil, false, false},
 		"only a password":                      {"admin:changeit@", "", nil, true, true},
 	} {
 		connection := "esdb://" + c.login + n.address + "?tls=true&tlsCAFile=" + ca
 		if c.by != nil {
-			cert, key := c.by.user(t, c.certificate)
+			cert, key := c.by.User(t, c.certificate)
 			connection += "&userCertFile=" + cert + "&userKeyFile=" + key
 		}
 		client := connect(t, connection)
