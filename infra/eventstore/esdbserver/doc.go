@@ -34,12 +34,13 @@
 // # Clients
 //
 // Tests use the official clients for Go (EventStore-Client-Go 4.2.0) and for Node
-// (@eventstore/db-client 6.2.1). The steps of the latter have also been run with
-// KurrentDB's client for Node (@kurrent/kurrentdb-client 1.3.1), whose later calls
-// (appends to several streams, indexes) it finds not to be supported. The Go client's
+// (@eventstore/db-client 6.2.1 and @kurrent/kurrentdb-client 1.3.1). The Go client's
 // own test suite passes against `ledger eventstore`, for an insecure node and for one
-// with TLS and user certificates; tests on projections, of a cluster and on its
-// prepared data set were left out.
+// with TLS and user certificates, and so does that of KurrentDB-Client-Go 1.4.2; tests
+// on projections, of a cluster and on a prepared data set were left out, and those of
+// appends to several streams skip themselves, since the server does not offer them.
+// What subscribers are told when they have caught up or fallen behind carries the time
+// and place that KurrentDB's clients wait for.
 //
 // # Guarantees
 //

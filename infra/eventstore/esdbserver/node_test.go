@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// TestNodeClient holds the server to EventStoreDB's own client for Node, with a
-// restart of the server in between.
-func TestNodeClient(t *testing.T) {
+// TestNodeClients holds the server to EventStoreDB's and KurrentDB's own clients for
+// Node, with a restart of the server in between.
+func TestNodeClients(t *testing.T) {
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed: the client for Node is not tested", tool)
+			t.Skipf("%s is not installed: the clients for Node are not tested", tool)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -30,12 +30,18 @@ func TestNodeClient(t *testing.T) {
 	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "" {
-			t.Skipf("the client for Node could not be installed and is not tested: %v: %s", err, lastLine(string(out)))
+			t.Skipf("the clients for Node could not be installed and are not tested: %v: %s", err, lastLine(string(out)))
 		}
 		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
+	for _, library := range []string{"@eventstore/db-client", "@kurrent/kurrentdb-client"} {
+		t.Run(library, func(t *testing.T) { runNode(ctx, t, dir, library) })
+	}
+}
+
+func runNode(ctx context.Context, t *testing.T, dir, library string) {
 	n := startNode(t)
-	run := exec.CommandContext(ctx, "node", "client.mjs", n.address)
+	run := exec.CommandContext(ctx, "node", "client.mjs", n.address, library)
 	run.Dir = dir
 	run.Stderr = os.Stderr
 	in, err := run.StdinPipe()
@@ -64,7 +70,7 @@ func TestNodeClient(t *testing.T) {
 		}
 	}
 	if err := run.Wait(); err != nil || steps < 15 {
-		t.Fatalf("the client for Node after %d steps: %v", steps, err)
+		t.Fatalf("the client after %d steps: %v", steps, err)
 	}
 }
 

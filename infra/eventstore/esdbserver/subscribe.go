@@ -84,6 +84,7 @@ func (r *reader) follow(
 	if err := r.call.Send(confirmed); err != nil {
 		return err
 	}
+	at := place{revision: to.AfterRevision, position: to.AfterPosition}
 	live, told := false, uint64(0)
 	if to.AfterPosition != nil {
 		told = *to.AfterPosition
@@ -97,9 +98,11 @@ func (r *reader) follow(
 		case d.Event != nil:
 			if live && r.lags(ctx, d.Event.Position) {
 				live = false
-				err = r.call.Send(&streamsapi.ReadResp{Content: &streamsapi.ReadResp_FellBehind_{
-					FellBehind: &streamsapi.ReadResp_FellBehind{}}})
+				message := &streamsapi.ReadResp_FellBehind{}
+				message.ProtoReflect().SetUnknown(at.fields(time.Now()))
+				err = r.call.Send(&streamsapi.ReadResp{Content: &streamsapi.ReadResp_FellBehind_{FellBehind: message}})
 			}
+			at.pass(d.Event, to.Stream != "")
 			shown, refused := wanted(d.Event)
 			if err = errors.Join(err, refused); err == nil && shown {
 				err = r.show(ctx, d.Event)
@@ -110,13 +113,15 @@ func (r *reader) follow(
 			}
 		case d.Checkpoint != nil:
 			told = *d.Checkpoint
+			at.position = d.Checkpoint
 			if checkpointEvery > 0 {
 				err = r.checkpoint(told)
 			}
 		case d.CaughtUp:
 			live = true
-			err = r.call.Send(&streamsapi.ReadResp{Content: &streamsapi.ReadResp_CaughtUp_{
-				CaughtUp: &streamsapi.ReadResp_CaughtUp{}}})
+			message := &streamsapi.ReadResp_CaughtUp{}
+			message.ProtoReflect().SetUnknown(at.fields(time.Now()))
+			err = r.call.Send(&streamsapi.ReadResp{Content: &streamsapi.ReadResp_CaughtUp_{CaughtUp: message}})
 		}
 		if err != nil {
 			return err
