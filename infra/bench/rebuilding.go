@@ -3,9 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"os"
-	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,41 +13,29 @@ import (
 var rebuilding = Benchmark{
 	Name: "rebuild",
 	About: "All read models made again from the log of histories taken over, compared with it, merged and swapped in, " +
-		"against inserting the same finished rows with clickhouse-go; and the most memory that `ledger rebuild` takes as the log grows.",
+		"against inserting the same finished rows with clickhouse-go.",
 	Defaults: Parameters{Events: 1_000_000, Repetitions: 3},
-	Run: func(ctx context.Context, r *Run) error {
-		if err := r.rebuildAgainstInserting(ctx); err != nil {
+	Run: func(ctx context.Context, r *Run) (err error) {
+		t, err := openTables(ctx, r)
+		if err != nil {
 			return err
 		}
-		for _, size := range slices.Compact([]int{max(r.Events/100, 100), max(r.Events/10, 100), r.Events}) {
-			if err := r.memoryOfRebuild(ctx, size); err != nil {
-				return err
-			}
+		defer func() { err = errors.Join(err, t.close()) }()
+		h := newHistory(r.Events)
+		r.Say("taking over %d events of %d cases", h.events, len(h.cases))
+		if err := h.importInto(ctx, t); err != nil {
+			return err
 		}
-		return nil
+		if err := t.runner.CatchUp(ctx, nil); err != nil {
+			return err
+		}
+		return r.Compare(ctx, Pair{
+			Name: "all read models", Unit: "s",
+			Subject:  Side{"rebuild", func(ctx context.Context) (Sample, error) { return t.rebuild(ctx, t.runner) }},
+			Baseline: Side{"inserting the rows", t.insertRows},
+			Goals:    []Goal{RatioAtMost(2.5)},
+		})
 	},
-}
-
-func (r *Run) rebuildAgainstInserting(ctx context.Context) (err error) {
-	t, err := openTables(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	h := newHistory(r.Events)
-	r.Say("taking over %d events of %d cases", h.events, len(h.cases))
-	if err := h.importInto(ctx, t); err != nil {
-		return err
-	}
-	if err := t.runner.CatchUp(ctx, nil); err != nil {
-		return err
-	}
-	return r.Compare(ctx, Pair{
-		Name: "all read models", Unit: "s",
-		Subject:  Side{"rebuild", func(ctx context.Context) (Sample, error) { return t.rebuild(ctx, t.runner) }},
-		Baseline: Side{"inserting the rows", t.insertRows},
-		Goals:    []Goal{RatioAtMost(2.5)},
-	})
 }
 
 // rebuild makes all read models again.
@@ -109,33 +94,4 @@ func (t *tables) insertRows(ctx context.Context) (s Sample, err error) {
 		}
 	}
 	return Seconds(time.Since(began)), nil
-}
-
-// memoryOfRebuild notes what `ledger rebuild` takes of memory at a size of the log.
-func (r *Run) memoryOfRebuild(ctx context.Context, size int) (err error) {
-	if runtime.GOOS != "linux" {
-		return nil
-	}
-	dir, err := r.Folder("rebuilt")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, log := r.File("log.xes"), writtenLog(min(size, receiptEvents))
-	events, err := log.writeFile(path, log.times(size))
-	if err != nil {
-		return err
-	}
-	if _, err := r.ran(ctx, "import", path, "--data", dir); err != nil {
-		return err
-	}
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	s, err := r.ran(ctx, "rebuild", "--data", dir)
-	if err != nil {
-		return err
-	}
-	r.Point("most memory of ledger rebuild", "MB", ExponentAtMost(0.1), events, s.Figures[peakMemory]/1e6)
-	return nil
 }
