@@ -10,7 +10,7 @@ KILLS    ?= 200
 MEASURED := .cache/bench
 
 .DEFAULT_GOAL := build
-.PHONY: run build chdb test test-race lint fmt bench bench-docs soak clean
+.PHONY: run build chdb test test-race lint fmt bench bench-peers bench-docs soak clean
 
 # Starts the ledger on its embedded engines with sample data. Again is quick and
 # keeps the data.
@@ -50,6 +50,13 @@ fmt:
 bench: build
 	@mkdir -p $(MEASURED)
 	@for name in $(BENCH); do bin/ledger bench $$name --json >$(MEASURED)/$$name.part && mv $(MEASURED)/$$name.part $(MEASURED)/$$name.json || exit 1; done
+
+# Measures the event store beside others: NATS JetStream, and PostgreSQL, which
+# is installed first where apt-get can do it, and left out where it cannot.
+bench-peers:
+	@mkdir -p $(MEASURED)
+	@command -v pg_ctlcluster >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql >/dev/null 2>&1 || echo "PostgreSQL cannot be installed here and is left out"
+	@CGO_ENABLED=0 $(GO) run -trimpath ./infra/bench/peers >$(MEASURED)/peers.part && mv $(MEASURED)/peers.part $(MEASURED)/peers.json
 
 # Takes the kept results into the docs and writes their tables.
 bench-docs:

@@ -49,3 +49,7 @@ func (s *samples) batch(n int) []eventstore.Proposed {
 	}
 	return batch
 }
+
+// SampleEvents makes events of about 500 bytes, as the ledger writes them, for
+// measuring elsewhere. The same seed gives the same events.
+func SampleEvents(seed uint64, n int) []eventstore.Proposed { return newSamples(seed).batch(n) }
