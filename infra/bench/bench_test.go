@@ -38,7 +38,10 @@ func TestEveryBenchmarkRunsInSmall(t *testing.T) {
 		t.Run(b.Name, func(t *testing.T) {
 			// Given a folder of its own.
 			dir := t.TempDir()
-			opts := bench.Options{Dir: dir, Program: path, Parameters: bench.Parameters{Repetitions: 1}}
+			opts := bench.Options{Dir: dir, Program: path}
+			if b.Defaults.Repetitions > 0 {
+				opts.Repetitions = 1
+			}
 			if b.Defaults.Events > 0 {
 				opts.Events = small
 			}
