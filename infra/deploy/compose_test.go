@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,17 +19,25 @@ const closing = 20 * time.Second
 func TestCompose(t *testing.T) {
 	known := readSettings(t)
 	base := document(t, "compose/compose.yaml")
-	files := map[string]object{"compose.yaml": base, "compose.clickhouse.yaml": document(t, "compose/compose.clickhouse.yaml")}
+	files := map[string]object{"compose.yaml": base}
+	for _, file := range []string{"compose.clickhouse.yaml", "compose.cluster.yaml"} {
+		files[file] = document(t, "compose/"+file)
+	}
 	for file, content := range files {
+		// What has a name of its own stands alone; the others are added to the base.
+		below := base
+		if text(content, "name") != "" {
+			below = content
+		}
 		for name, service := range mapping(content, "services") {
 			where := file + ": " + name
-			checkMounts(t, where, content, base, service)
+			checkMounts(t, where, content, below, service)
 			for variable := range mapping(service, "environment") {
 				if name == "ledger" {
 					known.checkVariable(t, where, variable)
 				}
 			}
-			if file != "compose.yaml" && mapping(base, "services", name) != nil {
+			if text(content, "name") == "" && mapping(base, "services", name) != nil {
 				continue // it adds to a service that is whole
 			}
 			checkImage(t, where, text(service, "image"))
@@ -48,30 +57,75 @@ func TestCompose(t *testing.T) {
 	if !strings.HasPrefix(read(t, "compose/secrets/.gitignore"), "*\n") {
 		t.Error("git would take secrets")
 	}
-	checkComposedLedger(t, known, base)
+	if port := text(base, "services", "ledger", "ports", 0); port != "127.0.0.1:8080:"+listenPort(t) {
+		t.Errorf("the port is %s", port)
+	}
+	checkComposedLedger(t, "compose.yaml", known, base)
+	checkComposedLedger(t, "compose.cluster.yaml", known, files["compose.cluster.yaml"])
 }
 
-func checkComposedLedger(t *testing.T, known settings, base object) {
-	service := mapping(base, "services", "ledger")
-	known.checkArguments(t, "compose.yaml", list(service, "command"))
+func checkComposedLedger(t *testing.T, file string, known settings, content object) {
+	t.Helper()
+	service := mapping(content, "services", "ledger")
+	known.checkArguments(t, file, list(service, "command"))
 	if at(service, "read_only") != true || !slices.Contains(list(service, "tmpfs"), any("/tmp")) {
-		t.Error("the ledger's file system is not read-only with a /tmp")
+		t.Errorf("%s: the ledger's file system is not read-only with a /tmp", file)
+	}
+	delay := time.Duration(0)
+	if given := text(service, "environment", "LEDGER_DRAIN_DELAY"); given != "" {
+		var err error
+		if delay, err = time.ParseDuration(given); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 	grace, err := time.ParseDuration(text(service, "stop_grace_period"))
-	if err != nil || grace < web.DrainTime+closing {
-		t.Errorf("the ledger has %v to stop (%v)", grace, err)
+	if err != nil || grace < delay+web.DrainTime+closing {
+		t.Errorf("%s: the ledger has %v to stop (%v)", file, grace, err)
 	}
 	dockerfile := filepath.Join("compose", text(service, "build", "context"), text(service, "build", "dockerfile"))
 	if filepath.Clean(dockerfile) != filepath.Join("..", "..", "infra", "deploy", containerfile) {
-		t.Errorf("the image is built from %s", dockerfile)
+		t.Errorf("%s: the image is built from %s", file, dockerfile)
 	}
 	read(t, dockerfile)
 	address := "http://127.0.0.1:" + listenPort(t) + "/readyz"
 	if !slices.Contains(list(service, "healthcheck", "test"), any(address)) {
-		t.Errorf("the health check does not ask %s", address)
+		t.Errorf("%s: the health check does not ask %s", file, address)
 	}
-	if text(service, "ports", 0) != "127.0.0.1:8080:"+listenPort(t) {
-		t.Errorf("the port is %v", list(service, "ports"))
+}
+
+// TestComposedCluster holds the services of the cluster to the names that their
+// certificates and each other's settings have.
+func TestComposedCluster(t *testing.T) {
+	content, all := document(t, "compose/compose.cluster.yaml"), readManifests(t, cluster)
+	for _, set := range []string{"kurrentdb", "nats"} {
+		for i, name := range pods(all["StatefulSet/"+set]) {
+			service := fmt.Sprintf("%s-%d", set, i)
+			if !slices.Contains(list(content, "services", service, "networks", "inside", "aliases"), any(name)) {
+				t.Errorf("%s is not known as %s", service, name)
+			}
+		}
+	}
+	set := map[string]bool{}
+	for _, v := range list(all["StatefulSet/kurrentdb"], "spec", "template", "spec", "containers", 0, "env") {
+		set[text(v, "name")] = true
+	}
+	for i, name := range pods(all["StatefulSet/kurrentdb"]) {
+		settings := mapping(content, "services", fmt.Sprintf("kurrentdb-%d", i), "environment")
+		var others []string
+		for _, other := range pods(all["StatefulSet/kurrentdb"]) {
+			if other != name {
+				others = append(others, other+":2113")
+			}
+		}
+		if text(settings, "KURRENTDB_GOSSIP_SEED") != strings.Join(others, ",") || text(settings, "KURRENTDB_NODE_HOST_ADVERTISE_AS") != name ||
+			text(settings, "KURRENTDB_REPLICATION_HOST_ADVERTISE_AS") != name {
+			t.Errorf("%s does not know itself or the others: %v", name, settings)
+		}
+		for setting := range settings {
+			if !set[setting] && setting != "KURRENTDB_GOSSIP_SEED" {
+				t.Errorf("%s sets %s, which the nodes in Kubernetes do not", name, setting)
+			}
+		}
 	}
 }
 
@@ -89,8 +143,16 @@ func checkMounts(t *testing.T, where string, own, base object, service any) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"secrets", "networks"} {
-		for _, name := range list(service, kind) {
-			if !declared(kind, name.(string)) {
+		named := list(service, kind)
+		for name := range mapping(service, kind) {
+			named = append(named, name)
+		}
+		for _, each := range named {
+			name, short := each.(string)
+			if !short {
+				name = text(each, "source")
+			}
+			if !declared(kind, name) {
 				t.Errorf("%s: %s is not among the %s", where, name, kind)
 			}
 		}

@@ -16,9 +16,35 @@ import (
 const (
 	base       = "kubernetes/base"
 	replicated = "kubernetes/clickhouse-replicated"
+	cluster    = "kubernetes/cluster"
 )
 
-var kustomizations = []string{base, replicated}
+var kustomizations = []string{base, replicated, cluster}
+
+// clusterManifests are what the overlay of the cluster makes of those below it: its
+// ledger takes the place of the one that it deletes.
+func clusterManifests(t *testing.T) manifests {
+	t.Helper()
+	all := readManifests(t, base, replicated, cluster)
+	for _, patch := range list(document(t, filepath.Join(cluster, "kustomization.yaml")), "patches") {
+		o := document(t, filepath.Join(cluster, text(patch, "path")))
+		key := text(o, "kind") + "/" + text(o, "metadata", "name")
+		if all[key] == nil {
+			t.Errorf("the cluster changes %s, which is not there", key)
+		}
+		if text(o, "$patch") == "delete" {
+			delete(all, key)
+		}
+	}
+	return all
+}
+
+// workloads are what runs pods, by name.
+func (m manifests) workloads() map[string]object {
+	all := m.kind("StatefulSet")
+	maps.Copy(all, m.kind("Deployment"))
+	return all
+}
 
 // manifests are the objects of a kustomization, by kind and name.
 type manifests map[string]object
@@ -60,7 +86,7 @@ func (m manifests) kind(kind string) map[string]object {
 func configMaps(t *testing.T) map[string]object {
 	t.Helper()
 	all := map[string]object{}
-	for _, folder := range []string{base, replicated} {
+	for _, folder := range kustomizations {
 		for _, m := range list(document(t, filepath.Join(folder, "kustomization.yaml")), "configMapGenerator") {
 			all[text(m, "name")] = m.(object)
 			for _, file := range list(m, "files") {
@@ -73,14 +99,22 @@ func configMaps(t *testing.T) map[string]object {
 }
 
 func TestKubernetes(t *testing.T) {
-	all := readManifests(t, base, replicated)
-	sets, generated := all.kind("StatefulSet"), configMaps(t)
-	documented := read(t, "../../docs/deployment.md")
-	patch := document(t, filepath.Join(replicated, "ledger.yaml"))
-	for name, set := range sets {
+	for name, all := range map[string]manifests{"with a disk": readManifests(t, base, replicated), "without": clusterManifests(t)} {
+		t.Run(name, func(t *testing.T) { checkKubernetes(t, all) })
+	}
+	set := readManifests(t, base)["StatefulSet/ledger"]
+	patch := mapping(document(t, filepath.Join(replicated, "ledger.yaml")), "spec", "template", "spec")
+	checkVolumes(t, "the ledger of the overlay", list(set, "spec", "template", "spec", "volumes"), list(patch, "volumes"),
+		list(set, "spec", "volumeClaimTemplates"), list(patch, "containers", 0, "volumeMounts"))
+	checkSecrets(t, list(patch, "volumes"))
+}
+
+func checkKubernetes(t *testing.T, all manifests) {
+	generated := configMaps(t)
+	for name, set := range all.workloads() {
 		pod := mapping(set, "spec", "template", "spec")
 		labels := mapping(set, "spec", "template", "metadata", "labels")
-		if service := all["Service/"+text(set, "spec", "serviceName")]; service == nil || text(service, "spec", "clusterIP") != "None" {
+		if service := all["Service/"+text(set, "spec", "serviceName")]; text(set, "kind") == "StatefulSet" && (service == nil || text(service, "spec", "clusterIP") != "None") {
 			t.Errorf("%s: the service %q is not there, or not headless", name, text(set, "spec", "serviceName"))
 		}
 		if !selects(mapping(set, "spec", "selector", "matchLabels"), labels) {
@@ -90,18 +124,35 @@ func TestKubernetes(t *testing.T) {
 		if !selects(mapping(budget, "spec", "selector", "matchLabels"), labels) {
 			t.Errorf("%s has no disruption budget", name)
 		}
-		checkPod(t, name, pod, list(set, "spec", "volumeClaimTemplates"), generated)
-		if name == "ledger" {
-			merged := mapping(patch, "spec", "template", "spec")
-			checkVolumes(t, "the ledger of the overlay", list(pod, "volumes"), list(merged, "volumes"), list(set, "spec", "volumeClaimTemplates"), list(merged, "containers", 0, "volumeMounts"))
+		if n := number(set, "spec", "replicas"); n > 1 && len(list(pod, "topologySpreadConstraints")) == 0 {
+			t.Errorf("the %d pods of %s may be on one machine", n, name)
 		}
+		checkPod(t, name, pod, list(set, "spec", "volumeClaimTemplates"), generated)
+		checkSecrets(t, list(pod, "volumes"))
 	}
-	for _, volume := range append(list(sets["ledger"], "spec", "template", "spec", "volumes"), list(patch, "spec", "template", "spec", "volumes")...) {
-		if secret := text(volume, "secret", "secretName"); secret != "" && !strings.Contains(documented, "create secret generic "+secret) {
+	checkPorts(t, all, all.workloads())
+}
+
+// checkSecrets holds that docs/deployment.md makes the secrets that are mounted.
+func checkSecrets(t *testing.T, volumes []any) {
+	t.Helper()
+	documented := read(t, "../../docs/deployment.md")
+	for _, volume := range volumes {
+		secret := text(volume, "secret", "secretName")
+		if secret == "" {
+			continue
+		}
+		_, made, found := strings.Cut(documented, "create secret generic "+secret)
+		if !found {
 			t.Errorf("docs/deployment.md does not make the secret %s", secret)
 		}
+		made, _, _ = strings.Cut(made, "```")
+		for _, item := range list(volume, "secret", "items") {
+			if !strings.Contains(made, text(item, "key")) {
+				t.Errorf("docs/deployment.md does not give the secret %s its %s", secret, text(item, "key"))
+			}
+		}
 	}
-	checkPorts(t, all, sets)
 }
 
 func selects(selector, labels object) bool {
@@ -220,49 +271,71 @@ func checkPorts(t *testing.T, all manifests, sets map[string]object) {
 	}
 }
 
-// TestKubernetesLedger holds the ledger's pod to the program.
+// TestKubernetesLedger holds the ledger's pods to the program.
 func TestKubernetesLedger(t *testing.T) {
 	known := readSettings(t)
-	set := readManifests(t, base)["StatefulSet/ledger"]
-	pod := mapping(set, "spec", "template", "spec")
-	container := mapping(pod, "containers", 0)
+	set, free := readManifests(t, base)["StatefulSet/ledger"], clusterManifests(t)["Deployment/ledger"]
 	if number(set, "spec", "replicas") != 1 || text(set, "spec", "volumeClaimTemplates", 0, "spec", "accessModes", 0) != "ReadWriteOncePod" {
 		t.Error("two ledgers could want one event store")
 	}
-	known.checkArguments(t, "the pod", list(container, "args"))
+	if at(free, "spec", "strategy", "rollingUpdate", "maxUnavailable") != uint64(0) {
+		t.Error("a ledger goes before the next one is ready")
+	}
 	for _, literal := range list(configMaps(t)["ledger"], "literals") {
 		name, _, _ := strings.Cut(literal.(string), "=")
 		known.checkVariable(t, "the map", name)
 	}
 	patch := mapping(document(t, filepath.Join(replicated, "ledger.yaml")), "spec", "template", "spec", "containers", 0)
-	for _, variable := range append(list(container, "env"), list(patch, "env")...) {
-		known.checkVariable(t, "the pod", text(variable, "name"))
+	for _, variable := range list(patch, "env") {
+		known.checkVariable(t, "the overlay", text(variable, "name"))
+	}
+	for name, pod := range map[string]object{"the pod": mapping(set, "spec", "template", "spec"), "the pod without a disk": mapping(free, "spec", "template", "spec")} {
+		checkLedgerPod(t, name, pod, known)
+	}
+}
+
+func checkLedgerPod(t *testing.T, name string, pod object, known settings) {
+	t.Helper()
+	container := mapping(pod, "containers", 0)
+	known.checkArguments(t, name, list(container, "args"))
+	delay, mounted := time.Duration(0), map[string]string{}
+	for _, mount := range list(container, "volumeMounts") {
+		mounted[text(mount, "mountPath")] = text(mount, "name")
+	}
+	for _, variable := range list(container, "env") {
+		setting, value := text(variable, "name"), text(variable, "value")
+		known.checkVariable(t, name, setting)
+		if setting == "LEDGER_DRAIN_DELAY" {
+			var err error
+			if delay, err = time.ParseDuration(value); err != nil {
+				t.Error(err)
+			}
+		}
+		if strings.HasSuffix(setting, "_FILE") && mounted[filepath.Dir(value)] == "" {
+			t.Errorf("%s: %s is %s, where nothing is mounted", name, setting, value)
+		}
 	}
 	if fmt.Sprint(number(container, "ports", 0, "containerPort")) != listenPort(t) {
-		t.Errorf("the pod's port is %v, the program's %s", number(container, "ports", 0, "containerPort"), listenPort(t))
+		t.Errorf("%s has the port %v, the program %s", name, number(container, "ports", 0, "containerPort"), listenPort(t))
 	}
 	probes := map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
 	for probe, path := range probes {
 		if text(container, probe, "httpGet", "path") != path {
-			t.Errorf("the %s asks %q", probe, text(container, probe, "httpGet", "path"))
+			t.Errorf("%s: the %s asks %q", name, probe, text(container, probe, "httpGet", "path"))
 		}
 	}
-	if grace := time.Duration(number(pod, "terminationGracePeriodSeconds")) * time.Second; grace < web.DrainTime+closing {
-		t.Errorf("the ledger has %v to stop", grace)
+	if grace := time.Duration(number(pod, "terminationGracePeriodSeconds")) * time.Second; grace < delay+web.DrainTime+closing {
+		t.Errorf("%s has %v to stop", name, grace)
 	}
 	if at(container, "securityContext", "readOnlyRootFilesystem") != true || number(pod, "securityContext", "runAsUser") != 10001 {
-		t.Error("the ledger may write outside its volumes, or is not the image's user")
-	}
-	mounted := map[string]string{}
-	for _, mount := range list(container, "volumeMounts") {
-		mounted[text(mount, "mountPath")] = text(mount, "name")
+		t.Errorf("%s may write outside its volumes, or is not the image's user", name)
 	}
 	if mounted[imageVariables(t)["LEDGER_DATA"]] != "data" || mounted["/tmp"] == "" {
-		t.Errorf("the data folder or /tmp is no volume: %v", mounted)
+		t.Errorf("%s: the data folder or /tmp is no volume: %v", name, mounted)
 	}
 	// Secrets are readable by the group, which the ledger refuses.
 	if key := list(pod, "initContainers", 0, "command"); !slices.Contains(key, any("0600")) || key[len(key)-1] != at(container, "env", 0, "value") {
-		t.Errorf("the master key is not copied for its owner alone: %v", key)
+		t.Errorf("%s: the master key is not copied for its owner alone: %v", name, key)
 	}
 }
 
@@ -334,7 +407,7 @@ func TestKustomizationsBuild(t *testing.T) {
 	if err != nil {
 		t.Skip("kubectl is not installed: the kustomizations are not built")
 	}
-	for folder, ledgers := range map[string]int{base: 1, replicated: 1} {
+	for folder, ledgers := range map[string]int{base: 1, replicated: 1, cluster: 1} {
 		out, err := exec.Command(kubectl, "kustomize", folder).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", folder, err, out)
