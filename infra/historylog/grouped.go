@@ -201,7 +201,10 @@ func (c *GroupedCase) takeAttributes(run entry) error {
 }
 
 func (c *GroupedCase) merge(further []Attribute) {
-	known := make(map[string]bool, len(c.Attributes))
+	var known map[string]bool
+	if len(c.Attributes) > 0 { // mostly one place says everything
+		known = make(map[string]bool, len(c.Attributes))
+	}
 	for i := range c.Attributes {
 		if c.Attributes[i].Depth == 0 {
 			known[c.Attributes[i].Name] = true

@@ -61,9 +61,10 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// Sink takes what a reader finds, in the order of the file. What the pointers
-// and slices hold is valid only during the call; the strings stay. An error
-// ends the reading and is returned by Read as it is.
+// Sink takes what a reader finds, in the order of the file, from one goroutine
+// that is not the caller's of Read, and not after Read has returned. What the
+// pointers and slices hold is valid only during the call; the strings stay. An
+// error ends the reading and is returned by Read as it is.
 type Sink interface {
 	// Case may be called several times for one case, when the log speaks of it
 	// in several places; it precedes the events whose row or trace said it.
@@ -152,7 +153,8 @@ func Read(ctx context.Context, r io.Reader, opts Options, sink Sink) (Summary, e
 		return Summary{}, err
 	}
 	defer src.Close()
-	out := &reporter{sink: sink, summary: Summary{Format: opts.Format}, lifted: newLiftedFilter()}
+	over := newHandover(sink)
+	out := &reporter{sink: over, summary: Summary{Format: opts.Format}, lifted: newLiftedFilter()}
 	if out.summary.Format == Auto {
 		out.summary.Format = src.format()
 	}
@@ -165,6 +167,9 @@ func Read(ctx context.Context, r io.Reader, opts Options, sink Sink) (Summary, e
 		err = readOCEL(src, opts, times, out)
 	default:
 		err = unsupported(0, "the format %q is not known; it is one of xes, csv, ocel", opts.Format)
+	}
+	if failed := over.end(); failed != nil {
+		err = failed
 	}
 	if err != nil {
 		return Summary{}, err
