@@ -16,6 +16,7 @@ import (
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Options say where and how a store is opened.
@@ -96,6 +97,8 @@ type Store struct {
 	watches watches
 	mark    *watermark
 	listing listing
+	// begins are where streams begin that were read lately.
+	begins *lru.Cache[string, begin]
 
 	committer committerState
 	// stored holds the ids that were there at opening, when it has been read.
@@ -161,6 +164,11 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
 	}
+	begins, err := lru.New[string, begin](beginsKept)
+	if err != nil {
+		return nil, fmt.Errorf("open the event store: %w", err)
+	}
+	s.begins = begins
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -363,10 +363,12 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 		return nil, err
 	}
 	if !c.known {
-		if c.number, c.known, err = c.store.numberOf(c.stream); err != nil || !c.known {
+		at, ok, err := c.store.beginOf(c.stream)
+		if err != nil || !ok {
 			c.ended = true
 			return nil, err
 		}
+		c.number, c.known, c.exists = at.number, true, at.position < c.horizon
 	}
 	if err := c.locate(limit); err != nil {
 		return nil, err
@@ -388,15 +390,6 @@ func (c *streamScan) locate(limit int) (err error) {
 		return c.damaged(err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	if !c.exists {
-		if it.First() {
-			r, err := c.runAt(it)
-			if err != nil {
-				return err
-			}
-			c.exists = r.firstPosition() < c.horizon
-		}
-	}
 	if c.backwards {
 		err = c.locateBackwards(it, limit)
 		slices.Reverse(c.places)
