@@ -148,7 +148,7 @@ func (s *Server) writeMetadata(
 	case err != nil:
 		return appended{}, err
 	case st.tombstoned:
-		return appended{}, streamDeleted(target)
+		return appended{}, streamDeleted(metadataPrefix + target)
 	case len(events) == 0:
 		if !expected.Holds(st.meta.Exists, st.meta.Revision) {
 			return appended{}, &event.WrongRevision{Stream: metadataPrefix + target, Expected: expected,
@@ -164,7 +164,21 @@ func (s *Server) writeMetadata(
 	} else {
 		w, err = s.store.SetMetadata(ctx, target, expected, events[0].ID, events[0].Data)
 	}
+	if err == nil && st.deleted && st.exists && !w.Repeated {
+		err = s.keepHidden(ctx, target, st.last)
+	}
 	return written(w), err
+}
+
+// keepHidden sees to it that new metadata of a deleted stream, which makes it one
+// that is there, shows none of the events before.
+func (s *Server) keepHidden(ctx context.Context, stream string, last uint64) error {
+	st, err := s.state(ctx, stream)
+	if err != nil || st.deleted || st.first > last {
+		return err
+	}
+	_, err = s.setTruncation(ctx, stream, st.meta, last+1)
+	return err
 }
 
 // proposal is what both ways to append have in common.

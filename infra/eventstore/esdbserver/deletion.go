@@ -60,6 +60,7 @@ func (s *streams) Tombstone(ctx context.Context, req *streamsapi.TombstoneReq) (
 			last = event.Exact(st.last)
 		}
 		s.alive.Remove(stream)
+		s.alive.Remove(metadataPrefix + stream)
 		return s.store.Append(ctx, stream, last, eventstore.Proposed{ID: uuid.New(), Type: tombstoneType})
 	})
 	if err != nil {

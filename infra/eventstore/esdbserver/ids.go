@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strconv"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
@@ -18,6 +19,10 @@ import (
 // before its metadata; readers through this package are given what the writer
 // gave. What is in another stream stays there, so that a repeated append is
 // changed in the same way and is recognised.
+//
+// A repeated append is taken for one where EventStoreDB would: where its events are
+// where its expectation says, or where it expects any. One that expects the last
+// revision is none; its events are stored once more.
 type perStream struct {
 	eventstore.Store
 	system SystemWriter
@@ -59,10 +64,18 @@ func (p perStream) AppendMetadata(
 func (p perStream) append(
 	ctx context.Context, to appendFunc, stream string, expected event.Expected, events []eventstore.Proposed,
 ) (event.Written, error) {
+	own := events
 	for try := 0; ; try++ {
 		w, err := to(ctx, stream, expected, events...)
+		if err == nil && !(w.Repeated && elsewhere(expected, w.Revision+1-uint64(len(events)))) {
+			return w, nil
+		}
 		var at *eventstore.IDReused
-		if !errors.As(err, &at) || at.Stream == stream || try == renamedMax {
+		known := errors.As(err, &at)
+		switch {
+		case err == nil, errors.Is(err, eventstore.ErrIDReused) && (!known || at.Stream == stream):
+			return p.onceMore(ctx, to, stream, expected, own)
+		case !known || try == renamedMax:
 			return w, err
 		}
 		i := slices.IndexFunc(events, func(e eventstore.Proposed) bool { return e.ID == at.ID })
@@ -74,9 +87,46 @@ func (p perStream) append(
 	}
 }
 
-func renamed(e eventstore.Proposed, stream string) eventstore.Proposed {
+// elsewhere says whether a batch that is there already begins at another revision
+// than one with this expectation would.
+func elsewhere(expected event.Expected, first uint64) bool {
+	if r, ok := expected.Revision(); ok {
+		return first != r+1
+	}
+	return expected == event.None && first != 0
+}
+
+// onceMore appends events of which some are in the stream already, for who expects
+// an exact revision, under ids that follow from the revisions that they are to get:
+// so this append can be repeated too. Any other expectation is refused.
+func (p perStream) onceMore(
+	ctx context.Context, to appendFunc, stream string, expected event.Expected, events []eventstore.Proposed,
+) (event.Written, error) {
+	if r, ok := expected.Revision(); ok {
+		again := make([]eventstore.Proposed, len(events))
+		for i, e := range events {
+			again[i] = renamed(e, placeName(stream, r+1+uint64(i)))
+		}
+		return to(ctx, stream, expected, again...)
+	}
+	wrong := &event.WrongRevision{Stream: stream, Expected: expected}
+	for e, err := range p.Store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+		if err != nil {
+			return event.Written{}, err
+		}
+		wrong.Exists, wrong.Actual = true, e.Revision
+	}
+	return event.Written{}, wrong
+}
+
+// placeName is a name from which a second id of an event follows.
+func placeName(stream string, revision uint64) string {
+	return stream + "\x00" + strconv.FormatUint(revision, 10)
+}
+
+func renamed(e eventstore.Proposed, name string) eventstore.Proposed {
 	e.Metadata = slices.Concat(otherIDs, e.ID[:], e.Metadata)
-	e.ID = uuid.NewSHA1(e.ID, []byte(stream))
+	e.ID = uuid.NewSHA1(e.ID, []byte(name))
 	return e
 }
 
@@ -87,7 +137,7 @@ func ownID(e *eventstore.Recorded) {
 		return
 	}
 	id := uuid.UUID(rest[:len(e.ID)])
-	if uuid.NewSHA1(id, []byte(e.Stream)) != e.ID {
+	if uuid.NewSHA1(id, []byte(e.Stream)) != e.ID && uuid.NewSHA1(id, []byte(placeName(e.Stream, e.Revision))) != e.ID {
 		return // metadata that only looks like it
 	}
 	e.ID, e.Metadata = id, rest[len(id):]

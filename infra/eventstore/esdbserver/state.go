@@ -94,8 +94,10 @@ func (s *Server) state(ctx context.Context, stream string) (streamState, error) 
 		}
 		st.exists, st.last, st.tombstoned = true, e.Revision, e.Type == tombstoneType
 	}
-	if strings.HasPrefix(stream, metadataPrefix) {
-		return st, nil
+	if target, ok := strings.CutPrefix(stream, metadataPrefix); ok {
+		var err error
+		st.tombstoned, err = s.tombstoned(ctx, target)
+		return st, err
 	}
 	var err error
 	if st.meta, err = s.store.Metadata(ctx, stream); err != nil || !st.meta.Exists {
@@ -118,6 +120,17 @@ func (s *Server) state(ctx context.Context, stream string) (streamState, error) 
 	return st, nil
 }
 
+// tombstoned says whether a stream has ended for ever; then so has its metadata.
+func (s *Server) tombstoned(ctx context.Context, stream string) (bool, error) {
+	for e, err := range s.store.ReadStream(ctx, stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+		if errors.Is(err, eventstore.ErrStreamNotFound) {
+			return false, nil
+		}
+		return e.Type == tombstoneType, err
+	}
+	return false, nil
+}
+
 // found says whether a reader finds the stream.
 func (st streamState) found() bool { return st.exists && !st.deleted }
 
@@ -136,16 +149,16 @@ func (st streamState) from(after *uint64) *uint64 {
 }
 
 // expectation gives the store the expectation that a client means: a deleted
-// stream counts as one that does not exist.
+// stream counts as one that does not exist, except to who says that it exists, and
+// a stream that has metadata alone counts as one that exists.
 func (st streamState) expectation(stream string, expected event.Expected) (event.Expected, error) {
-	if !st.deleted || !st.exists {
-		return expected, nil
-	}
-	switch expected {
-	case event.None:
+	switch {
+	case expected == event.Exists && st.deleted:
+		return expected, streamDeleted(stream)
+	case expected == event.Exists && !st.exists && st.meta.Exists:
+		return event.Any, nil
+	case expected == event.None && st.deleted && st.exists:
 		return event.Exact(st.last), nil
-	case event.Exists:
-		return expected, &event.WrongRevision{Stream: stream, Expected: expected}
 	}
 	return expected, nil
 }
