@@ -75,6 +75,8 @@ type consumer struct {
 	queue    []*message
 	wake     chan struct{}
 	dropped  error
+	// times are kept where the group's settings ask for extra statistics.
+	times times
 }
 
 // historyMax bounds a group's window, whatever a client asks.
@@ -234,6 +236,9 @@ func (g *group) settled(c *consumer, id uuid.UUID) *message {
 	}
 	delete(g.sent, id)
 	c.inFlight--
+	if g.config.Settings.ExtraStatistics {
+		c.times.note(time.Since(m.since))
+	}
 	return m
 }
 

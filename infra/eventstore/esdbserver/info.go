@@ -101,6 +101,7 @@ func (g *group) info(ctx context.Context) (*persistentapi.SubscriptionInfo, erro
 		out.Connections = append(out.Connections, &persistentapi.SubscriptionInfo_ConnectionInfo{
 			From: c.from, Username: c.login, ConnectionName: c.name, TotalItems: c.items,
 			AvailableSlots: int32(c.slots - c.inFlight), InFlightMessages: int32(c.inFlight),
+			ObservedMeasurements: c.times.measured(),
 		})
 	}
 	return out, nil

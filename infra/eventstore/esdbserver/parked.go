@@ -9,6 +9,7 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
+	"github.com/google/uuid"
 )
 
 // parking is what a group keeps of the events that could not be handled. They
@@ -19,6 +20,8 @@ type parking struct {
 	replaying uint64
 	// replays are those that are not done with, in order.
 	replays []*replay
+	// toPark are messages that wait for being stored, in order.
+	toPark []parkedMessage
 }
 
 // replay is one replay of parked events. Only when all of them are finished or
@@ -48,41 +51,65 @@ type parkedNote struct {
 	At uint64 `json:"at"`
 }
 
-// park puts a message away; g.mu is held. It counts as finished when that is
-// stored, and is sent again if it cannot be.
+// park puts a message away behind those that were parked before it; g.mu is held.
+// It counts as finished when that is stored, and is sent again if it cannot be.
 func (g *group) park(m *message, reason string) {
 	if g.stopped != nil {
 		return
 	}
-	g.work.Go(func() {
-		err := g.storeParked(m, reason)
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if err == nil {
-			g.finish(m)
-			return
-		}
-		g.server.log.Warn("persistent subscription could not park an event",
-			"group", g.key.name, "stream", g.key.stream, "event", m.event.ID, "error", err)
-		g.put(m)
-		g.dispatch()
-	})
+	g.toPark = append(g.toPark, parkedMessage{m, parkedNote{Added: time.Now().UTC(), Reason: reason, At: m.at}})
+	if len(g.toPark) == 1 {
+		g.work.Go(g.storeParked)
+	}
 }
 
-func (g *group) storeParked(m *message, reason string) error {
-	note, err := json.Marshal(parkedNote{Added: time.Now().UTC(), Reason: reason, At: m.at})
-	if err != nil {
-		return err
-	}
-	w, err := g.appendState(g.life, parkedSuffix, eventstore.Proposed{Type: linkType,
-		Data: linkTo(&m.event), Metadata: note})
-	if err != nil {
-		return err
-	}
+// parkedMessage waits for being stored.
+type parkedMessage struct {
+	message *message
+	note    parkedNote
+}
+
+// parkedAtOnce bounds what is stored in one append.
+const parkedAtOnce = 100
+
+// storeParked stores what is to be parked, in order, until nothing is left. What is
+// being stored stays in the list, so that this runs once.
+func (g *group) storeParked() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.next = max(g.next, w.Revision+1)
-	return nil
+	for len(g.toPark) > 0 {
+		some := g.toPark[:min(len(g.toPark), parkedAtOnce)]
+		g.mu.Unlock()
+		w, err := g.appendParked(some)
+		g.mu.Lock()
+		g.toPark = g.toPark[len(some):]
+		if err == nil {
+			g.next = max(g.next, w.Revision+1)
+		} else {
+			g.server.log.Warn("persistent subscription could not park events",
+				"group", g.key.name, "stream", g.key.stream, "events", len(some), "error", err)
+		}
+		for _, parked := range some {
+			if err == nil {
+				g.finish(parked.message)
+			} else {
+				g.put(parked.message)
+			}
+		}
+		g.dispatch()
+	}
+}
+
+func (g *group) appendParked(some []parkedMessage) (event.Written, error) {
+	links := make([]eventstore.Proposed, len(some))
+	for i, parked := range some {
+		note, err := json.Marshal(parked.note)
+		if err != nil {
+			return event.Written{}, err
+		}
+		links[i] = eventstore.Proposed{ID: uuid.New(), Type: linkType, Data: linkTo(&parked.message.event), Metadata: note}
+	}
+	return g.server.system.AppendSystem(g.life, g.key.stateStream(parkedSuffix), event.Any, links...)
 }
 
 // replayParked sends parked events again, at most limit of them where it is not 0.

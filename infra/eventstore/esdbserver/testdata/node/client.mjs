@@ -9,7 +9,7 @@ const loaded = await import(library);
 const {
   ANY, BACKWARDS, END, FORWARDS, NO_STREAM, START, STREAM_EXISTS,
   PARK, RETRY, SKIP, PINNED, DISPATCH_TO_SINGLE,
-  eventTypeFilter, jsonEvent, binaryEvent, streamNameFilter,
+  eventTypeFilter, excludeSystemEvents, jsonEvent, binaryEvent, streamNameFilter,
   persistentSubscriptionToAllSettingsFromDefaults, persistentSubscriptionToStreamSettingsFromDefaults,
   MaxAppendSizeExceededError, PersistentSubscriptionDoesNotExistError, PersistentSubscriptionExistsError,
   PersistentSubscriptionMaximumSubscribersReachedError, StreamDeletedError, StreamNotFoundError,
@@ -294,6 +294,47 @@ const steps = {
     const got = await first(subscription, 3, (e) => subscription.ack(e));
     assert.ok(got.every((r) => r.event.type === "signal.v1"));
     await subscription.unsubscribe();
+  },
+  async "replays as many parked events as it is told, under names of any script"() {
+    const stream = "어학연구소/0️⃣/ด้้้้้็็็็็", group = "ヽ༼ຈل͜ຈ༽ﾉ";
+    await client.createPersistentSubscriptionToStream(stream, group,
+      persistentSubscriptionToStreamSettingsFromDefaults({ startFrom: START, extraStatistics: true }));
+    const parked = events(20);
+    await client.appendToStream(stream, parked);
+    const subscription = client.subscribeToPersistentSubscriptionToStream(stream, group);
+    const replayed = [];
+    let replaying = false;
+    subscription.on("data", (e) => {
+      if (!replaying) return subscription.nack(PARK, "later", e);
+      replayed.push(e);
+      subscription.ack(e);
+    });
+    const info = () => client.getPersistentSubscriptionToStreamInfo(stream, group);
+    await eventually(async () => (await info()).stats.parkedMessageCount === 20n, "all parked");
+    replaying = true;
+    await client.replayParkedMessagesToStream(stream, group, { stopAt: 4 });
+    await eventually(async () => (await info()).stats.parkedMessageCount === 16n, "four replayed");
+    assert.deepEqual(ids(replayed), ids(parked.slice(0, 4)));
+    const [connection] = (await info()).connections;
+    assert.equal(connection.connectionName, client.connectionName);
+    assert.equal(typeof connection.extraStatistics.get("quintile 3"), "bigint");
+    await subscription.unsubscribe();
+    const error = await refused(PersistentSubscriptionDoesNotExistError, () => client.replayParkedMessagesToStream("node-work", "nobody"));
+    assert.equal(error.streamName, "node-work");
+    assert.equal(error.groupName, "nobody");
+  },
+  async "checkpoints come as often as was asked"() {
+    const { position } = await client.appendToStream("node-marked", event("marker.v1"));
+    const checkpoints = [];
+    const subscription = client.subscribeToAll({
+      fromPosition: position,
+      filter: excludeSystemEvents({ checkpointInterval: 2, checkpointReached: (_, at) => void checkpoints.push(at) }),
+    });
+    // 12 windows of 32 events, of which two make an interval.
+    for (let i = 0; i < 24; i++) await client.appendToStream("node-checked", events(16, "checked.v1"));
+    await first(subscription, 384);
+    await subscription.unsubscribe();
+    assert.ok(checkpoints.length >= 5 && checkpoints.length <= 7, `${checkpoints.length} checkpoints`);
   },
   async "what was written and acknowledged is there after a restart"() {
     const before = await all(client.readStream("node-many"));
