@@ -26,7 +26,8 @@ var overEventStoreDB = Benchmark{
 	Name: "eventstoredb",
 	About: "The official client for Go writes to the server of EventStoreDB's protocol, durable before the answer, and " +
 		"reads everything back, against a server that answers the same calls with prepared bytes and keeps nothing. " +
-		"The ledger's own adapter, which also finds out about repetitions, is measured beside it.",
+		"The ledger's own adapter, which also finds out about repetitions, is measured beside it, and so is the protocol's " +
+		"call for many appends (BatchAppend), which that client does not offer.",
 	Defaults: Parameters{Events: 100_000, Clients: 64, Repetitions: 5},
 	Run: func(ctx context.Context, r *Run) error {
 		for _, batch := range []int{1, 10} {
@@ -36,6 +37,14 @@ var overEventStoreDB = Benchmark{
 				Subject:  Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return work.toServer(ctx, r) }},
 				Baseline: Side{"prepared answers", work.toPrepared},
 				Goals:    []Goal{RatioAtLeast(0.6)},
+			})
+			if err != nil {
+				return err
+			}
+			err = r.Compare(ctx, Pair{
+				Name: fmt.Sprintf("append, %d writers × %d events, in one BatchAppend call", r.Clients, batch), Unit: "events/s",
+				Subject:  Side{"BatchAppend", func(ctx context.Context) (Sample, error) { return work.inBatchCall(ctx, r) }},
+				Baseline: Side{"official client", func(ctx context.Context) (Sample, error) { return work.toServer(ctx, r) }},
 			})
 			if err != nil {
 				return err

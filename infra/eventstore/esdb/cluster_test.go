@@ -173,6 +173,7 @@ func (f follower) Read(context.Context, *shared.Empty) (*gossipapi.ClusterInfo, 
 
 // TestTheLeaderIsFound connects in every way in which a client finds its node.
 func TestTheLeaderIsFound(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	for leader := range c.members {
 		c.elect(t, leader)
@@ -209,6 +210,7 @@ func length(t testing.TB, s eventstore.Store, stream string) (n int) {
 // TestNothingIsLostOrDoubledOverElections has the leadership go round under writers
 // and a subscriber that are not told of it.
 func TestNothingIsLostOrDoubledOverElections(t *testing.T) {
+	t.Parallel()
 	const writers, each, elections = 4, 50, 5
 	c := startCluster(t)
 	c.elect(t, 0)

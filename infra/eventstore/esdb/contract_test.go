@@ -2,16 +2,20 @@ package esdb_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"testing"
 	"time"
 
+	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/eventstore/esdb"
 	"dossierledger/infra/eventstore/esdbserver"
 	"dossierledger/infra/eventstore/storetest"
+	"github.com/google/uuid"
 )
 
 // node is an EventStoreDB in this process that can be stopped and started again.
@@ -105,6 +109,7 @@ func open(t testing.TB, connection string) *esdb.Store {
 // port's promises. Stopping and starting is the server's, under an adapter that
 // has to find it again; the store is the same.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t testing.TB) storetest.Harness {
 		n := startNode(t)
 		s := open(t, n.connectionString())
@@ -119,12 +124,47 @@ func TestContract(t *testing.T) {
 // knows nothing of what was written before, and a server that takes an id in
 // several streams, as EventStoreDB does.
 func TestContractNewClient(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t testing.TB) storetest.Harness {
 		n := startNode(t, esdbserver.Options{IDsPerStream: true})
 		return storetest.Harness{Store: open(t, n.connectionString()), StreamIDsOnly: true, Reopen: func(t testing.TB) eventstore.Store {
 			n.restart(t)
 			return open(t, n.connectionString())
 		}}
+	})
+}
+
+// TestContractAmongOthers runs the promises on one server that is never empty, while
+// it writes events of its own and others write theirs: positions are then not
+// consecutive, and the whole ledger holds system events.
+func TestContractAmongOthers(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, esdbserver.Options{IDsPerStream: true, ListUsers: true})
+	ctx, stop := context.WithCancel(t.Context())
+	written := make(chan error, 1)
+	go func() {
+		for i := 0; ; i++ {
+			batch := []eventstore.Proposed{{ID: uuid.New(), Type: "$statsCollected", Data: []byte(`{"sys-freeMem":1}`)}}
+			_, err := n.store.AppendSystem(ctx, "$stats-127.0.0.1:2113", event.Any, batch...)
+			if err == nil {
+				_, err = n.store.Append(ctx, fmt.Sprintf("others-%d", i), event.None, proposed("1"), proposed("2"))
+			}
+			if err != nil {
+				written <- err
+				return
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-written; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	storetest.Run(t, func(t testing.TB) storetest.Harness {
+		return storetest.Harness{Store: open(t, n.connectionString()), StreamIDsOnly: true,
+			Reopen: func(t testing.TB) eventstore.Store { return open(t, n.connectionString()) }}
 	})
 }
 

@@ -25,6 +25,7 @@ func proposed(data string) eventstore.Proposed {
 // TestNothingIsLostOrDoubledOverRestarts restarts the server again and again under
 // writers and subscribers that are not told of it.
 func TestNothingIsLostOrDoubledOverRestarts(t *testing.T) {
+	t.Parallel()
 	const writers, each, restarts = 6, 60, 4
 	n := startNode(t)
 	s := open(t, n.connectionString())
@@ -103,6 +104,7 @@ func TestNothingIsLostOrDoubledOverRestarts(t *testing.T) {
 }
 
 func TestAServerThatIsAwayIsUnavailableInTime(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	s := open(t, n.connectionString())
 	n.stop(t)
@@ -124,6 +126,7 @@ func TestAServerThatIsAwayIsUnavailableInTime(t *testing.T) {
 }
 
 func TestWhatTheServerRefusesHasItsType(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, esdbserver.Options{MaxAppendBytes: 1000})
 	s := open(t, n.connectionString())
 	if _, err := s.Append(t.Context(), "a", event.Any, proposed(strings.Repeat("x", 2000))); !errors.Is(err, eventstore.ErrTooLarge) {
@@ -154,6 +157,7 @@ func TestWhatTheServerRefusesHasItsType(t *testing.T) {
 }
 
 func TestAReadOnlyServerDeniesAppends(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, esdbserver.Options{ReadOnly: true})
 	s := open(t, n.connectionString())
 	if _, err := n.store.Append(t.Context(), "a", event.None, proposed("1")); err != nil {
@@ -173,6 +177,7 @@ func TestAReadOnlyServerDeniesAppends(t *testing.T) {
 }
 
 func TestCloseEndsWhatWaits(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	s := open(t, n.connectionString())
 	sub, err := s.Subscribe(t.Context(), eventstore.SubscribeTo{})
@@ -204,6 +209,7 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 }
 
 func TestARepetitionIsFoundBehindOtherWriters(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	s := open(t, n.connectionString())
 	other := open(t, n.connectionString())
@@ -226,6 +232,7 @@ func TestARepetitionIsFoundBehindOtherWriters(t *testing.T) {
 }
 
 func TestACopiedEventKeepsItsTime(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	s := open(t, n.connectionString())
 	at := time.Date(2020, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -250,6 +257,7 @@ func TestACopiedEventKeepsItsTime(t *testing.T) {
 }
 
 func TestAnAppendSetsNoTime(t *testing.T) {
+	t.Parallel()
 	s := open(t, startNode(t).connectionString())
 	e := proposed("1")
 	e.Metadata = []byte(`{"$recordedAt":"2020-01-02T03:04:05.000000006Z","by":"x"}`)
@@ -259,6 +267,7 @@ func TestAnAppendSetsNoTime(t *testing.T) {
 }
 
 func TestAConnectionStringIsNotRepeated(t *testing.T) {
+	t.Parallel()
 	_, err := esdb.Open(t.Context(), esdb.Options{ConnectionString: "nonsense://admin:secret@nowhere"})
 	if !errors.Is(err, eventstore.ErrInvalid) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)

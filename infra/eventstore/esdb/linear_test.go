@@ -13,6 +13,7 @@ import (
 // TestAppendsHaveASingleOrder lets clients of two adapters meet on few streams
 // while connections are cut and the server is started again.
 func TestAppendsHaveASingleOrder(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	h := storetest.NewHistory(0, nil)
 	for round := range 3 {

@@ -18,6 +18,7 @@ import (
 // repeated ones and parts of earlier ones, under any expectation, to the embedded
 // store and through one of two adapters, and compares every answer.
 func TestAppendsAnswerAsTheEmbeddedStoreDoes(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	adapters := []*esdb.Store{open(t, n.connectionString()), open(t, n.connectionString())}
 	round := 0

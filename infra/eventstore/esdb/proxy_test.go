@@ -109,6 +109,7 @@ func (p *proxy) cut() {
 // TestNothingIsLostOrDoubledOverACutConnection cuts the connection at any moment,
 // also between an append and its answer.
 func TestNothingIsLostOrDoubledOverACutConnection(t *testing.T) {
+	t.Parallel()
 	const writers, each = 4, 80
 	n := startNode(t)
 	p := startProxy(t, n.address)

@@ -20,6 +20,7 @@ import (
 // TestCredentialsAndCertificates opens the store over TLS as everybody who may and
 // who may not, with passwords and with user certificates.
 func TestCredentialsAndCertificates(t *testing.T) {
+	t.Parallel()
 	authority := esdbtest.NewAuthority(t)
 	server, ca := esdbtest.Certificate(t)
 	server.ClientCAs, server.ClientAuth = authority.Pool, tls.VerifyClientCertIfGiven
@@ -69,6 +70,7 @@ func TestCredentialsAndCertificates(t *testing.T) {
 
 // TestAnAccessListIsHeard takes one right on a stream after another from a user.
 func TestAnAccessListIsHeard(t *testing.T) {
+	t.Parallel()
 	server, ca := esdbtest.Certificate(t)
 	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x"},
@@ -119,6 +121,7 @@ func TestAnAccessListIsHeard(t *testing.T) {
 // TestAWrongRevisionTellsTheActualOne compares what is told with what is there, for a
 // stream that is not there, is there, was deleted and was written again.
 func TestAWrongRevisionTellsTheActualOne(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	s, ctx := open(t, n.connectionString()), t.Context()
 	expect := func(expected event.Expected, exists bool, actual uint64) {

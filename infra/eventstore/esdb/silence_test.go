@@ -54,6 +54,7 @@ func filled(t *testing.T, n *node, stream string, count int) {
 // TestAReadThatFallsSilentEnds silences the network in the middle of reads that have
 // no deadline, once for good and once for the connections that are open.
 func TestAReadThatFallsSilentEnds(t *testing.T) {
+	t.Parallel()
 	const count = 3000
 	n := startNode(t)
 	filled(t, n, "a", count)
@@ -101,6 +102,7 @@ func TestAReadThatFallsSilentEnds(t *testing.T) {
 // TestASilentConnectionIsGivenUp silences the connection under subscriptions that
 // wait and under appends.
 func TestASilentConnectionIsGivenUp(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	p := startProxy(t, n.address)
 	s := impatient(t, p)
@@ -165,6 +167,7 @@ func expectEvents(ctx context.Context, t *testing.T, sub eventstore.Subscription
 // TestASilentConnectionEndsAMembership has a consumer of a group wait on a
 // connection that was made silent: it must learn of it, and be able to join again.
 func TestASilentConnectionEndsAMembership(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	p := startProxy(t, n.address)
 	s := impatient(t, p)

@@ -32,6 +32,7 @@ func (f failing) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2
 // TestFaultsOfTheStoreKeepTheirType follows a refusal from the engine behind the
 // server to the caller of the adapter.
 func TestFaultsOfTheStoreKeepTheirType(t *testing.T) {
+	t.Parallel()
 	for _, refusal := range []*fault.Error{eventstore.ErrFull, eventstore.ErrCorrupt, eventstore.ErrInvalid} {
 		n := startNode(t)
 		server, err := esdbserver.New(failing{n.store, fault.New(refusal.Kind, refusal.Code, "position 17")}, esdbserver.Options{})

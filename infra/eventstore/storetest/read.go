@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"testing"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
@@ -254,7 +255,11 @@ var allPromises = []promise{
 	}},
 	{"a reader may stop early", func(f *fixture) {
 		f.append(f.stream("a"), event.None, events(2000)...)
-		for range 200 {
+		times := 200
+		if testing.Short() {
+			times = 50
+		}
+		for range times {
 			for _, err := range f.store.ReadAll(f.ctx, eventstore.AllRead{}) {
 				if err != nil {
 					f.Fatal(err)

@@ -99,6 +99,7 @@ func same(t testing.TB, got, want []eventstore.Recorded) {
 }
 
 func TestACopyBetweenFoldersIsTheSameToThePosition(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log := slices.Collect(storetest.Log(1, 10_000))
 	filled(t, filepath.Join(dir, "a"), log)
@@ -123,6 +124,7 @@ func TestACopyBetweenFoldersIsTheSameToThePosition(t *testing.T) {
 
 // What a ledger holds comes back from an EventStoreDB as it was, to the times.
 func TestThereAndBackAgain(t *testing.T) {
+	t.Parallel()
 	logs := rapid.Custom(drawLog)
 	for seed := range 4 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -185,6 +187,7 @@ func drawLog(t *rapid.T) (log []eventstore.Recorded) {
 }
 
 func TestACopyFollowsASourceThatHasGrown(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	log := slices.Collect(storetest.Log(1, 5000))
 	filled(t, filepath.Join(dir, "a"), log[:3000])
@@ -207,6 +210,7 @@ func TestACopyFollowsASourceThatHasGrown(t *testing.T) {
 }
 
 func TestATargetThatHoldsSomethingElseIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	log := slices.Collect(storetest.Log(1, 200))
 	changed := func(change func(*eventstore.Recorded)) []eventstore.Recorded {
 		other := slices.Clone(log[:100])
@@ -273,6 +277,7 @@ func (f *forgetful) ReadAll(ctx context.Context, read eventstore.AllRead) iter.S
 }
 
 func TestWhatATargetDidNotKeepIsFoundAndTheTargetStaysUnfinished(t *testing.T) {
+	t.Parallel()
 	log := slices.Collect(storetest.Log(1, 300))
 	for name, c := range map[string]struct {
 		tamper func(n int, e *eventstore.Recorded) bool
@@ -306,6 +311,7 @@ func TestWhatATargetDidNotKeepIsFoundAndTheTargetStaysUnfinished(t *testing.T) {
 
 // An EventStoreDB forgets older entries of a metadata stream; the rest is copied.
 func TestMetadataStreamsAreNumberedAnew(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	there := server(t, filepath.Join(dir, "server"))
 	for n := range 3 {
