@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -198,14 +199,18 @@ func streamName(n int) string { return fmt.Sprintf("dossier-000.00.01.H01-261123
 
 func diskUse(b *testing.B, dir string) (size int64) {
 	b.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
 			size += info.Size()
 		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 	return size
 }

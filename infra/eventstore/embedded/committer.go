@@ -345,8 +345,9 @@ func (s *Store) write() {
 	defer close(s.written)
 	for g := range s.groups {
 		s.writeGroup(g)
-		s.inFlight.Add(-1)
+		// Before the committer may write one itself: the index is told in order.
 		s.written <- g
+		s.inFlight.Add(-1)
 	}
 }
 

@@ -103,6 +103,12 @@ func (x *index) options(s *Store, cache int64, memTable uint64) *pebble.Options 
 // tell adds batches, whose records lie behind each other from an offset of a
 // segment on, and moves the index's end behind them.
 func (x *index) tell(records []byte, batches []batchEntry, offset int64, recordedAt int64) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	if first := batches[0].first; first != x.whole.next {
+		return fmt.Errorf("position %d comes where position %d is due", first, x.whole.next)
+	}
 	b := x.db.NewBatch()
 	defer func() { _ = b.Close() }() // it was applied or is of no use
 	for i := range batches {
@@ -132,10 +138,8 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 		}
 	}
 	next := x.whole
-	next.offset, next.recordedAt = offset, max(recordedAt, next.recordedAt)
-	if n := len(batches); n > 0 {
-		next.next = batches[n-1].first + batches[n-1].count
-	}
+	last := &batches[len(batches)-1]
+	next.next, next.offset, next.recordedAt = last.first+last.count, offset, max(recordedAt, next.recordedAt)
 	if err := b.Set([]byte{familyWhole}, next.encode(), nil); err != nil {
 		return err
 	}
