@@ -247,3 +247,21 @@ func TestResultsAreReadAgainAsTheyWereKept(t *testing.T) {
 		t.Error("a torn result was read")
 	}
 }
+
+func TestProfilesOfARunAreWritten(t *testing.T) {
+	b, err := bench.Find("append")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "profiles")
+	opts := bench.Options{Dir: t.TempDir(), Profile: dir, Parameters: bench.Parameters{Events: small, Repetitions: 1}}
+	if _, err := bench.Measure(t.Context(), b, opts); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"cpu", "allocs", "block", "mutex"} {
+		text, err := os.ReadFile(filepath.Join(dir, name+".pprof"))
+		if err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+			t.Errorf("%s: %v, %d bytes that are no profile", name, err, len(text))
+		}
+	}
+}

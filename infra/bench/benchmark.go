@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -63,6 +64,9 @@ type Options struct {
 	// Log is an XES log to measure on, for benchmarks that take one; empty is one
 	// that is made up.
 	Log string
+	// Profile is a folder for profiles of the run; empty is none. They cost time:
+	// what is measured beside them is not to be compared with other runs.
+	Profile string
 	// Progress takes a line for each thing that is measured.
 	Progress io.Writer
 }
@@ -102,8 +106,14 @@ func Measure(ctx context.Context, b Benchmark, opts Options) (result *Result, er
 	if r.progress == nil {
 		r.progress = io.Discard
 	}
+	stop := func() error { return nil }
+	if opts.Profile != "" {
+		if stop, err = profile(opts.Profile); err != nil {
+			return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
+		}
+	}
 	began := time.Now()
-	if err := b.Run(ctx, r); err != nil {
+	if err := errors.Join(b.Run(ctx, r), stop()); err != nil {
 		return nil, fmt.Errorf("benchmark %s: %w", b.Name, err)
 	}
 	r.result.Seconds = rounded(time.Since(began).Seconds())

@@ -10,6 +10,7 @@ var catalogue = []Benchmark{
 	httpTimeline,
 	importing,
 	loading,
+	reading,
 	rebuilding,
 	reports,
 	starting,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/pprof"
 	"time"
 )
 
@@ -69,7 +70,11 @@ func (r *Run) Compare(ctx context.Context, p Pair) error {
 				continue
 			}
 			runtime.GC() // what one leaves behind is not the other's to clear
-			sample, err := side.Measure(ctx)
+			var sample Sample
+			var err error
+			pprof.Do(ctx, pprof.Labels("pair", p.Name, "side", side.Name), func(ctx context.Context) {
+				sample, err = side.Measure(ctx)
+			})
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", p.Name, side.Name, err)
 			}

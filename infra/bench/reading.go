@@ -36,7 +36,9 @@ var reading = Benchmark{
 
 // readWork is a store and a bare file with the same payloads.
 type readWork struct {
-	dir     string
+	dir string
+	// killed has the store's files as they were before it was closed.
+	killed  string
 	streams int
 	bare    *os.File
 	// pieces are where the payloads of each stream's events are in the file.
@@ -92,8 +94,7 @@ func measureReads(ctx context.Context, r *Run, size int) (err error) {
 		return 1e9 / s.Value, err
 	})
 	grow("a stream, µs", "µs", 0.2, func(ctx context.Context) (float64, error) {
-		s, err := scans.none, error(nil)
-		s, err = streams.Subject.Measure(ctx)
+		s, err := streams.Subject.Measure(ctx)
 		return 1e6 / s.Value, err
 	})
 	if err = errors.Join(err, store.Close()); err != nil {
@@ -109,6 +110,11 @@ func measureReads(ctx context.Context, r *Run, size int) (err error) {
 	}
 	err = r.Compare(ctx, Pair{Name: "opening", Unit: "s", Goals: []Goal{AtMost(1)},
 		Subject: Side{"embedded store", work.open}})
+	if err != nil {
+		return err
+	}
+	err = r.Compare(ctx, Pair{Name: "opening after a kill", Unit: "s", Goals: []Goal{AtMost(1)},
+		Subject: Side{"embedded store", func(ctx context.Context) (Sample, error) { return work.openKilled(ctx, r) }}})
 	if err != nil {
 		return err
 	}
@@ -171,13 +177,31 @@ func writeForReading(ctx context.Context, r *Run, size int) (w *readWork, err er
 		return nil, err
 	}
 	w.payload = end.Load()
-	return w, w.bare.Sync()
+	if w.killed, err = r.Folder("killed"); err != nil {
+		return nil, err
+	}
+	return w, errors.Join(w.bare.Sync(), copyRunning(w.killed, w.dir))
+}
+
+// copyRunning copies the files of a store that is open, as a kill leaves them. The
+// index may put its tables into others meanwhile; then it is tried again.
+func copyRunning(to, from string) (err error) {
+	for range 10 {
+		if err = os.CopyFS(to, os.DirFS(from)); err == nil {
+			return nil
+		}
+		if err := os.RemoveAll(to); err != nil {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }
 
 func readStreamName(n int) string { return fmt.Sprintf("dossier-000.00.01.H01-261123-%06d", n) }
 
 func (w *readWork) remove() error {
-	return errors.Join(w.bare.Close(), os.Remove(w.bare.Name()), os.RemoveAll(w.dir))
+	return errors.Join(w.bare.Close(), os.Remove(w.bare.Name()), os.RemoveAll(w.dir), os.RemoveAll(w.killed))
 }
 
 func (w *readWork) scan(ctx context.Context, store *embedded.Store) (Sample, error) {
@@ -256,9 +280,23 @@ func (w *readWork) readBare(_ context.Context, stream int) error {
 	return nil
 }
 
-func (w *readWork) open(ctx context.Context) (Sample, error) {
+func (w *readWork) open(ctx context.Context) (Sample, error) { return timeOpening(ctx, w.dir) }
+
+func (w *readWork) openKilled(ctx context.Context, r *Run) (sample Sample, err error) {
+	dir, err := r.Folder("killed")
+	if err != nil {
+		return sample, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.CopyFS(dir, os.DirFS(w.killed)); err != nil {
+		return sample, err
+	}
+	return timeOpening(ctx, dir)
+}
+
+func timeOpening(ctx context.Context, dir string) (Sample, error) {
 	began := time.Now()
-	store, err := embedded.Open(ctx, embedded.Options{Dir: w.dir})
+	store, err := embedded.Open(ctx, embedded.Options{Dir: dir})
 	if err != nil {
 		return Sample{}, err
 	}

@@ -15,6 +15,7 @@ type benchCommand struct {
 	Clients     int    `placeholder:"N" help:"How many write, read or ask at a time (default: the benchmark's own)."`
 	Repetitions int    `placeholder:"N" help:"How often subject and baseline are each measured (default: the benchmark's own)."`
 	XES         string `name:"xes" placeholder:"FILE" help:"XES log to repeat until it is long enough, for benchmarks that measure on one (default: one that is made up)."`
+	Profile     string `placeholder:"DIR" help:"Folder for profiles of this process (cpu, allocations, blocking) while it measures, for go tool pprof."`
 	Dir         string `placeholder:"DIR" help:"Folder on the disk to measure; what is written there is removed again (default: the system's for temporary files)."`
 }
 
@@ -34,7 +35,7 @@ func (c *benchCommand) Run(w *world) error {
 	}
 	result, err := bench.Measure(w.ctx, b, bench.Options{
 		Parameters: bench.Parameters{Events: c.Events, Clients: c.Clients, Repetitions: c.Repetitions},
-		Dir:        c.Dir, Program: program, Log: c.XES, Progress: w.stderr,
+		Dir:        c.Dir, Program: program, Log: c.XES, Profile: c.Profile, Progress: w.stderr,
 	})
 	if err != nil {
 		return err

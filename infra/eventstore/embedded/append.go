@@ -234,14 +234,29 @@ func checkBatch(stream string, events []eventstore.Proposed) (size int, err erro
 	return size, checkDistinct(stream, events)
 }
 
+// fewEvents is up to how many events it is quicker to compare their ids with each
+// other than to make a table of them.
+const fewEvents = 16
+
+func idTwice(stream string, i int, id uuid.UUID) error {
+	return invalid("stream %q, event %d of the batch: id %s is in the batch twice", stream, i, id)
+}
+
 func checkDistinct(stream string, events []eventstore.Proposed) error {
-	if len(events) == 1 {
+	if len(events) <= fewEvents {
+		for i := range events {
+			for j := range i {
+				if events[i].ID == events[j].ID {
+					return idTwice(stream, i, events[i].ID)
+				}
+			}
+		}
 		return nil
 	}
 	seen := make(map[uuid.UUID]struct{}, len(events))
 	for i := range events {
 		if _, twice := seen[events[i].ID]; twice {
-			return invalid("stream %q, event %d of the batch: id %s is in the batch twice", stream, i, events[i].ID)
+			return idTwice(stream, i, events[i].ID)
 		}
 		seen[events[i].ID] = struct{}{}
 	}

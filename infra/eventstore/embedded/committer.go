@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -54,7 +55,6 @@ type group struct {
 	batches  []batchEntry
 	requests []*request
 	outcomes []outcome
-	ids      map[uuid.UUID]place
 	lookup   *pebble.Iterator
 	bytes    int
 	// first is the position that the group begins at, next the one behind it.
@@ -137,7 +137,7 @@ func (s *Store) newGroup() *group {
 	select {
 	case g = <-s.spare:
 	default:
-		g = &group{ids: make(map[uuid.UUID]place)}
+		g = &group{}
 	}
 	g.first, g.next = s.committer.nextPosition, s.committer.nextPosition
 	if !s.bulk {
@@ -217,14 +217,14 @@ func reused(id uuid.UUID, at place) error {
 // whereIs finds an event by id, in the group that is being built, in those that
 // are on their way, and in the index.
 func (s *Store) whereIs(g *group, id uuid.UUID) (place, bool, error) {
-	if at, ok := g.ids[id]; ok {
-		return at, true, nil
-	}
 	added := s.committer.added.mayHave(id)
 	if stored := s.stored.Load(); stored != nil && !stored.mayHave(id) && !added {
 		return place{}, false, nil
 	}
 	if added {
+		if at, ok := g.placeOf(id); ok {
+			return at, true, nil
+		}
 		// It may be in a group that is not in the index yet.
 		if err := s.await(context.Background(), g.first, s.disk.Alarm()); err != nil {
 			return place{}, false, err
@@ -260,6 +260,23 @@ func (s *Store) whereIs(g *group, id uuid.UUID) (place, bool, error) {
 	}
 	at, err := s.placeOf(position, id)
 	return at, err == nil, err
+}
+
+// placeOf finds an event in the group. Few ids are looked for here, and groups are
+// short, so that a table of them would cost more than this.
+func (g *group) placeOf(id uuid.UUID) (place, bool) {
+	rest := g.records
+	for i := range g.batches {
+		b := &g.batches[i]
+		for n := range b.count {
+			size := binary.BigEndian.Uint32(rest)
+			if uuid.UUID(rest[idOffset:recordedOffset]) == id {
+				return place{stream: b.stream, revision: b.firstRevision + n, position: b.first + n}, true
+			}
+			rest = rest[size:]
+		}
+	}
+	return place{}, false
 }
 
 func (g *group) endLookup() error {
@@ -328,7 +345,6 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 		}
 		g.records = appendRecord(g.records, s.events.seed, &at, req.stream, p)
 		c.added.add(p.ID)
-		g.ids[p.ID] = place{stream: req.stream, revision: at.revision, position: at.position}
 	}
 	g.batches = append(g.batches, batchEntry{stream: req.stream, number: h.number, fresh: !exists,
 		firstRevision: revision, count: count, first: position})
@@ -409,11 +425,10 @@ func (s *Store) recycle(g *group) {
 	clear(g.requests)
 	clear(g.outcomes)
 	clear(g.batches)
-	clear(g.ids)
 	if cap(g.records) > groupKeepBytes {
 		g.records = nil
 	}
-	*g = group{records: g.records[:0], batches: g.batches[:0], requests: g.requests[:0], outcomes: g.outcomes[:0], ids: g.ids}
+	*g = group{records: g.records[:0], batches: g.batches[:0], requests: g.requests[:0], outcomes: g.outcomes[:0]}
 	select {
 	case s.spare <- g:
 	default:

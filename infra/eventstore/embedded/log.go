@@ -122,12 +122,18 @@ func (l *eventLog) prepare(s *segment, end int64, size int) error {
 		return nil
 	}
 	to := min(max(end, l.segmentBytes), end+l.zeroBytes)
-	if _, err := s.file.WriteAt(make([]byte, to-l.prepared), l.prepared); err != nil {
-		return err
+	for l.prepared < to {
+		n, err := s.file.WriteAt(zeros[:min(to-l.prepared, int64(len(zeros)))], l.prepared)
+		if err != nil {
+			return err
+		}
+		l.prepared += int64(n)
 	}
-	l.prepared = to
 	return nil
 }
+
+// zeros are what a file is filled with ahead.
+var zeros [zeroBytesMax]byte
 
 // roll ends the last segment and begins the next.
 func (l *eventLog) roll(first uint64) error {
