@@ -44,15 +44,16 @@ func (s *Store) settle() error {
 	if s.disk.Full() {
 		return s.mark.set(s.next.Load()) // the index is brought up to the log at the next opening
 	}
-	return s.flush()
+	return s.flush(true)
 }
 
-// flush brings everything that was written to disk.
-func (s *Store) flush() error {
+// flush brings everything that was written to disk; patient says whether the index
+// waits for room.
+func (s *Store) flush(patient bool) error {
 	if err := s.events.trim(); err != nil {
 		return s.openFailed(err)
 	}
-	if err := s.index.db.Flush(); err != nil {
+	if err := s.index.flush(patient); err != nil {
 		return s.openFailed(err)
 	}
 	if err := s.disk.Broken(); err != nil {

@@ -181,7 +181,7 @@ func (m *Import) Settle(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return m.store.flush()
+	return m.store.flush(true)
 }
 
 // Finish makes the directory an ordinary store: from here on it can be opened.

@@ -51,6 +51,8 @@ type index struct {
 	grown   chan struct{}
 	// dead is closed when the index takes nothing any more.
 	dead chan struct{}
+	// noRoom says that a table found the disk full.
+	noRoom chan error
 }
 
 // batchEntry is one batch as the index is told of it.
@@ -89,6 +91,12 @@ func (x *index) options(s *Store, cache int64, memTable uint64) *pebble.Options 
 	opts.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
 			s.log.Error("event store background work failed", "error", err)
+			if room.NoRoom(err) {
+				select {
+				case x.noRoom <- err:
+				default:
+				}
+			}
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.log.Error("event store file is damaged", "path", info.Path, "error", info.Details)
@@ -217,6 +225,29 @@ func (s *Store) await(ctx context.Context, position uint64, alarm <-chan struct{
 		}
 	}
 	return nil
+}
+
+// flush brings the index to disk. Pebble tries a table again for as long as there
+// is no room; patient says whether to wait for that.
+func (x *index) flush(patient bool) error {
+	select {
+	case <-x.noRoom: // of before
+	default:
+	}
+	done, err := x.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	var noRoom <-chan error
+	if !patient {
+		noRoom = x.noRoom
+	}
+	select {
+	case <-done:
+		return nil
+	case err := <-noRoom:
+		return err
+	}
 }
 
 // get copies a value; ok is false when the key is not there.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"syscall"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
@@ -147,6 +148,10 @@ func (s *Store) openIndex(cache int64, memTable, synced uint64) error {
 		if err := s.closeIndex(); err != nil {
 			return err
 		}
+		if s.disk.Full() {
+			// While it is made, nobody could be told that there is no room.
+			return s.openFailed(fmt.Errorf("make the index again: %w", syscall.ENOSPC))
+		}
 		if err := s.fs.RemoveAll(dir); err != nil {
 			return s.openFailed(err)
 		}
@@ -182,7 +187,7 @@ func (s *Store) closeIndex() error {
 // tryIndex opens the index as it is; why says what is wrong with it. It is nil
 // where it cannot even be opened.
 func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, err error) {
-	x := &index{disk: s.disk, grown: make(chan struct{}), dead: make(chan struct{})}
+	x := &index{disk: s.disk, grown: make(chan struct{}), dead: make(chan struct{}), noRoom: make(chan error, 1)}
 	x.whole = whole{log: s.events.id, offset: segmentHeaderSize}
 	s.index = x
 	_, statErr := s.fs.Stat(dir)

@@ -109,7 +109,7 @@ func (s *Store) convert(ctx context.Context, sizes sizes, synced uint64) (err er
 	if n := s.next.Load(); n < synced {
 		return corrupt("the log in %s ends at position %d, but everything before %d was synced: what lies between is lost", s.dir, n, synced)
 	}
-	if err := s.flush(); err != nil {
+	if err := s.flush(false); err != nil {
 		return err
 	}
 	if err := writeFormat(s.fs, s.dir, unfinished); err != nil {

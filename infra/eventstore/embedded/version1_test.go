@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
 )
 
@@ -234,5 +236,28 @@ func TestAStoreOfVersion1ThatCannotBeConvertedIsRefused(t *testing.T) {
 		if err := open(disk); !errors.Is(err, eventstore.ErrCorrupt) || !strings.Contains(err.Error(), "position 40") {
 			t.Errorf("a record is missing: %v", err)
 		}
+	}
+}
+
+// Without room for the segments or for the index the old files stay as they are,
+// and with room the conversion comes to its end.
+func TestAConversionWithoutRoomSaysSoAndLosesNothing(t *testing.T) {
+	for _, kind := range []string{segmentSuffix, ".sst"} {
+		disk := vfs.NewMem()
+		version1Store(t, disk, "ledger", []byte{version1}, 3000)
+		full := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if strings.HasSuffix(op.Path, kind) && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+				return syscall.ENOSPC
+			}
+			return nil
+		}))
+		if s, err := Open(t.Context(), Options{Dir: "ledger", FS: full}); !errors.Is(err, eventstore.ErrFull) {
+			t.Fatalf("%s: %v, %v, want ErrFull", kind, s, err)
+		}
+		s := opens(t, Options{Dir: "ledger", FS: disk})
+		if n := len(contents(t, s)); n != 3000 || s.Opening().Converted != 3000 {
+			t.Errorf("%s: %d events, %d converted", kind, n, s.Opening().Converted)
+		}
+		closeStore(t, s)
 	}
 }
