@@ -136,16 +136,18 @@ func noteProblems(to *commands.ImportHistory, spool *historylog.Spool, summary h
 
 func caseHistory(g *historylog.GroupedCase) commands.CaseHistory {
 	return commands.CaseHistory{
-		ID: g.ID, Line: g.Line, Attributes: legacyAttributes(g.Attributes),
+		ID: g.ID, Line: g.Line, Attributes: appendLegacy(nil, g.Attributes),
 		Actions: func(yield func(commands.LegacyAction, error) bool) {
+			var attributes []legacy.Attribute
 			for e, err := range g.Events() {
 				if err != nil {
 					yield(commands.LegacyAction{}, err)
 					return
 				}
+				attributes = appendLegacy(attributes[:0], e.Attributes)
 				if !yield(commands.LegacyAction{
 					At: e.Time, Activity: e.Activity, Resource: e.Resource, Lifecycle: e.Lifecycle,
-					OffsetMinutes: e.OffsetMinutes, Attributes: legacyAttributes(e.Attributes),
+					OffsetMinutes: e.OffsetMinutes, Attributes: attributes,
 				}, nil) {
 					return
 				}
@@ -154,18 +156,16 @@ func caseHistory(g *historylog.GroupedCase) commands.CaseHistory {
 	}
 }
 
-func legacyAttributes(in []historylog.Attribute) []legacy.Attribute {
-	if len(in) == 0 {
-		return nil
-	}
-	out := make([]legacy.Attribute, len(in))
-	for i, a := range in {
-		out[i] = legacy.Attribute{Name: a.Name, Type: a.Type, Value: a.Value, Depth: a.Depth}
-		if a.Type == "string" {
-			out[i].Type = ""
+// appendLegacy adds attributes of a log in the form in which they are taken over.
+func appendLegacy(into []legacy.Attribute, attributes []historylog.Attribute) []legacy.Attribute {
+	for _, a := range attributes {
+		kind := a.Type
+		if kind == "string" {
+			kind = ""
 		}
+		into = append(into, legacy.Attribute{Name: a.Name, Type: kind, Value: a.Value, Depth: a.Depth})
 	}
-	return out
+	return into
 }
 
 // logName is a file's name without folder and endings: "receipt" for
