@@ -69,15 +69,18 @@ func (r *Run) ran(ctx context.Context, args ...string) (Sample, error) {
 		return Sample{}, fmt.Errorf("ledger %s: %w: %s", strings.Join(args, " "), err, p.said.String())
 	}
 	state := p.command.ProcessState
-	s := Seconds(took).With("cpu_s", (state.UserTime() + state.SystemTime()).Seconds())
+	s := Seconds(took).With(cpuTime, (state.UserTime() + state.SystemTime()).Seconds())
 	if p.most > 0 {
 		s = s.With(peakMemory, float64(p.most))
 	}
 	return s, nil
 }
 
-// peakMemory is the figure for the most memory that was resident.
-const peakMemory = "peak_memory_bytes"
+// The figures for the seconds of CPU, and for the most memory that was resident.
+const (
+	cpuTime    = "cpu_s"
+	peakMemory = "peak_memory_bytes"
+)
 
 // wait waits for the end and looks at the memory meanwhile.
 func (p *program) wait() error {
