@@ -143,7 +143,7 @@ func TestContractAmongOthers(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	written := make(chan error, 1)
 	go func() {
-		for i := 0; ; i++ {
+		for i := range 300 {
 			batch := []eventstore.Proposed{{ID: uuid.New(), Type: "$statsCollected", Data: []byte(`{"sys-freeMem":1}`)}}
 			_, err := n.store.AppendSystem(ctx, "$stats-127.0.0.1:2113", event.Any, batch...)
 			if err == nil {
@@ -153,12 +153,13 @@ func TestContractAmongOthers(t *testing.T) {
 				written <- err
 				return
 			}
-			time.Sleep(2 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
+		written <- nil
 	}()
 	t.Cleanup(func() {
 		stop()
-		if err := <-written; !errors.Is(err, context.Canceled) {
+		if err := <-written; err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	})

@@ -11,7 +11,7 @@ import (
 // run at a time than there are processors: they wait for disks and for silence.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
 	if os.Getenv("LEDGER_TEST_LONG") == "" {

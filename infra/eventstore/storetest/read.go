@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"dossierledger/domain/event"
@@ -210,8 +211,11 @@ var allPromises = []promise{
 	}},
 	{"a start past the end is empty forwards", func(f *fixture) {
 		f.mixed()
-		if got := f.readAll(eventstore.AllRead{After: f.head()}); len(got) != 0 {
-			f.Fatalf("%d events behind the head", len(got))
+		for _, e := range f.readAll(eventstore.AllRead{After: f.head()}) {
+			// A server that others use may write something meanwhile.
+			if strings.HasPrefix(e.Stream, f.prefix) {
+				f.Fatalf("revision %d of %s is behind the head", e.Revision, e.Stream)
+			}
 		}
 	}},
 	{"prefixes and patterns on stream and type select as they say", func(f *fixture) {
