@@ -134,38 +134,50 @@ func TestContractNewClient(t *testing.T) {
 	})
 }
 
-// TestContractAmongOthers runs the promises on one server that is never empty, while
-// it writes events of its own and others write theirs: positions are then not
+// TestContractAmongOthers runs the promises on a server that is never empty, while it
+// writes events of its own and others write theirs: positions are then not
 // consecutive, and the whole ledger holds system events.
 func TestContractAmongOthers(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, esdbserver.Options{IDsPerStream: true, ListUsers: true})
+	storetest.Run(t, func(t testing.TB) storetest.Harness {
+		n := startNode(t, esdbserver.Options{IDsPerStream: true, ListUsers: true})
+		writeBeside(t, n)
+		return storetest.Harness{Store: open(t, n.connectionString()), StreamIDsOnly: true,
+			Reopen: func(t testing.TB) eventstore.Store { return open(t, n.connectionString()) }}
+	})
+}
+
+// writeBeside writes system events and streams of others, some at once and more
+// while the test runs.
+func writeBeside(t testing.TB, n *node) {
+	t.Helper()
+	write := func(ctx context.Context, i int) error {
+		stats := eventstore.Proposed{ID: uuid.New(), Type: "$statsCollected", Data: []byte(`{"sys-freeMem":1}`)}
+		_, err := n.store.AppendSystem(ctx, "$stats-127.0.0.1:2113", event.Any, stats)
+		if err != nil {
+			return err
+		}
+		_, err = n.store.Append(ctx, fmt.Sprintf("others-%d", i), event.None, proposed("1"), proposed("2"))
+		return err
+	}
+	if err := write(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	written := make(chan error, 1)
 	go func() {
-		for i := range 300 {
-			batch := []eventstore.Proposed{{ID: uuid.New(), Type: "$statsCollected", Data: []byte(`{"sys-freeMem":1}`)}}
-			_, err := n.store.AppendSystem(ctx, "$stats-127.0.0.1:2113", event.Any, batch...)
-			if err == nil {
-				_, err = n.store.Append(ctx, fmt.Sprintf("others-%d", i), event.None, proposed("1"), proposed("2"))
-			}
-			if err != nil {
-				written <- err
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
+		var err error
+		for i := 1; i < 200 && err == nil; i++ {
+			time.Sleep(5 * time.Millisecond)
+			err = write(ctx, i)
 		}
-		written <- nil
+		written <- err
 	}()
 	t.Cleanup(func() {
 		stop()
 		if err := <-written; err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-	})
-	storetest.Run(t, func(t testing.TB) storetest.Harness {
-		return storetest.Harness{Store: open(t, n.connectionString()), StreamIDsOnly: true,
-			Reopen: func(t testing.TB) eventstore.Store { return open(t, n.connectionString()) }}
 	})
 }
 
