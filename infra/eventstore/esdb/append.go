@@ -55,7 +55,7 @@ func (s *Store) try(
 		return event.Written{}, err
 	}
 	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
-		w.Repeated = w.Repeated && !*sent
+		w.Repeated = w.Repeated && (!*sent || elsewhere(expected, w.Revision, len(events)))
 		return w, err
 	}
 	if !expected.Holds(t.exists, t.last) {
@@ -71,8 +71,9 @@ func (s *Store) try(
 		return event.Written{}, err
 	}
 	w := event.Written{Revision: result.NextExpectedVersion, Position: result.CommitPosition}
-	if t.exists && w.Revision <= t.last {
-		// The server found the ids further back than this adapter looks.
+	if t.exists && w.Revision <= t.last || elsewhere(expected, w.Revision, len(events)) {
+		// The server found the ids further back than this adapter looks, or another
+		// program has put them there just now.
 		return s.repeated(ctx, stream, w.Revision)
 	}
 	if first := w.Revision + 1 - uint64(len(events)); t.next() != first {
@@ -84,6 +85,15 @@ func (s *Store) try(
 	}
 	s.tails.Add(stream, t)
 	return w, nil
+}
+
+// elsewhere says whether a batch that is in a stream up to a revision is not where
+// an append with an expectation would have put it: then another append did.
+func elsewhere(expected event.Expected, last uint64, batch int) bool {
+	if revision, exact := expected.Revision(); exact {
+		return last != revision+uint64(batch)
+	}
+	return expected == event.None && last+1 != uint64(batch)
 }
 
 // beaten finds out why the server refused: the batch is there already, or

@@ -231,6 +231,38 @@ func TestARepetitionIsFoundBehindOtherWriters(t *testing.T) {
 	}
 }
 
+// Two programs put the same event, under the same id, into a stream at the same
+// time, one of them behind another event. Whoever finds it where its own append
+// could not have put it is told that it is a repetition.
+func TestWhatAnotherProgramPutElsewhereIsARepetition(t *testing.T) {
+	n := startNode(t)
+	one, other := open(t, n.connectionString()), open(t, n.connectionString())
+	last, err := one.Append(t.Context(), "s", event.None, proposed("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 300 {
+		expected := event.Exact(last.Revision)
+		same := proposed("same")
+		var both sync.WaitGroup
+		both.Go(func() {
+			// It may be too late.
+			_, _ = other.Append(t.Context(), "s", expected, proposed("before"), same)
+		})
+		written, err := one.Append(t.Context(), "s", expected, same)
+		if err == nil && !written.Repeated && written.Revision != last.Revision+1 {
+			t.Fatalf("round %d: expected to be behind %d, told to be at %d and new", round, last.Revision, written.Revision)
+		}
+		both.Wait()
+		for e, err := range one.ReadStream(t.Context(), "s", eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last.Revision = e.Revision
+		}
+	}
+}
+
 func TestACopiedEventKeepsItsTime(t *testing.T) {
 	t.Parallel()
 	n := startNode(t)
