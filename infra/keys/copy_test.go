@@ -76,7 +76,7 @@ func copyOf(t *testing.T, from func(context.Context, func(keys.Wrapped) error) e
 }
 
 // holdsPeople holds that a vault opens what was sealed, or says that it was erased.
-func holdsPeople(t *testing.T, v *keys.Folder, sealed map[string][]byte, erased ...string) {
+func holdsPeople(t *testing.T, v keys.Vault, sealed map[string][]byte, erased ...string) {
 	t.Helper()
 	for subject, text := range sealed {
 		clear, err := v.Unseal(t.Context(), subject, text, nil)

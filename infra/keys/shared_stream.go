@@ -47,10 +47,13 @@ var errMoved = errors.New("keys: somebody else was quicker")
 
 func turnSubject(shard byte) string { return fmt.Sprintf("%s%02x", turnRoot, shard) }
 
-// shardSubject is a new one for every key that is made.
-func shardSubject(shard byte, epoch uint64) string {
-	return fmt.Sprintf("%sshard.%02x.%d.%s", subjectRoot, shard, epoch, nuid.Next())
+// shardRoot begins the subjects of a shard's keys in an epoch.
+func shardRoot(shard byte, epoch uint64) string {
+	return fmt.Sprintf("%sshard.%02x.%d.", subjectRoot, shard, epoch)
 }
+
+// shardSubject is a new one for every key that is made.
+func shardSubject(shard byte, epoch uint64) string { return shardRoot(shard, epoch) + nuid.Next() }
 
 func shardRecords(shard byte, epoch uint64) string {
 	return fmt.Sprintf("%sperson.%02x.%d.", subjectRoot, shard, epoch)
