@@ -64,12 +64,12 @@ bench-docs:
 	@$(GO) test -count=1 -run TestDocs/sections -update .
 
 # The program under load, killed and worse: KILLS=200 kills in each arrangement,
-# or FOR=30m each; ARRANGEMENT=Embedded, Disk, Apart or Deliveries for one alone; FAULT=text
+# or FOR=30m each; ARRANGEMENT=Embedded, Disk, Apart, Deliveries or Nodes for one alone; FAULT=text
 # for faults of that name alone; SEED=n for the same schedule again. Figures, one
 # JSON object a run, are added to .cache/soak.json. See docs/faults.md.
 soak: chdb
 	@LEDGER_SOAK_KILLS='$(if $(FOR),,$(KILLS))' LEDGER_SOAK_FOR='$(FOR)' LEDGER_SOAK_SEED='$(SEED)' LEDGER_SOAK_ONLY='$(FAULT)' \
-		LEDGER_SOAK_RESULTS='$(CURDIR)/.cache/soak.json' $(GO) test ./infra/soak -run 'Test$(or $(ARRANGEMENT),(Embedded|Disk|Apart|Deliveries))$$' -count 1 -parallel 1 -timeout 0 -v
+		LEDGER_SOAK_RESULTS='$(CURDIR)/.cache/soak.json' $(GO) test ./infra/soak -run 'Test$(or $(ARRANGEMENT),(Embedded|Disk|Apart|Deliveries|Nodes))$$' -count 1 -parallel 1 -timeout 0 -v
 
 clean:
 	@rm -rf bin

@@ -44,16 +44,17 @@ type options struct {
 	JSON   bool            `name:"json" help:"Print one JSON document on standard output and nothing else there."`
 	Log    string          `default:"info" enum:"debug,info,warn,error" help:"Least level of log lines on standard error (debug, info, warn, error)."`
 
-	MasterKeyFile  string `placeholder:"FILE" help:"File with the master key of personal data (default: master.key in the data folder, made at first use)."`
-	Eventstore     string `name:"eventstore-file" placeholder:"FILE" help:"File with the connection string of an EventStoreDB or KurrentDB (default: the embedded store in the data folder)."`
-	Nats           string `name:"nats-file" placeholder:"FILE" help:"File (YAML) that says how to reach NATS, where keys of persons are kept instead of in the data folder, so that nothing of the ledger is on its own disk; event store, ClickHouse and master key are then elsewhere too."`
-	NatsReplicas   int    `name:"nats-replicas" default:"3" placeholder:"N" help:"On how many NATS servers that is kept, where it is not there yet (1, 3 or 5)."`
-	ClickhouseDSN  string `name:"clickhouse-dsn-file" placeholder:"FILE" help:"File with the DSN of a ClickHouse server or cluster (default: the embedded engine)."`
-	ClickhouseLib  string `name:"chdb-lib" env:"LEDGER_CHDB_LIB" placeholder:"FILE" help:"The embedded ClickHouse engine's library (default: beside the program)."`
-	ClickhouseMem  uint64 `name:"clickhouse-memory" default:"4294967296" placeholder:"BYTES" help:"Most memory that the embedded ClickHouse engine may use."`
-	ClickhouseName string `name:"clickhouse-cluster" placeholder:"NAME" help:"Cluster to create tables on; with a server."`
-	Replicated     bool   `name:"clickhouse-replicated" help:"Use replicated table engines; with a server."`
-	Sharded        bool   `name:"clickhouse-sharded" help:"Spread the rows over the shards of the cluster; with a cluster of replicated tables."`
+	MasterKeyFile  string        `placeholder:"FILE" help:"File with the master key of personal data (default: master.key in the data folder, made at first use)."`
+	Eventstore     string        `name:"eventstore-file" placeholder:"FILE" help:"File with the connection string of an EventStoreDB or KurrentDB (default: the embedded store in the data folder)."`
+	Nats           string        `name:"nats-file" placeholder:"FILE" help:"File (YAML) that says how to reach NATS, through which several ledgers share one event store: it keeps the keys of persons, and says which ledger does what; event store, ClickHouse and master key are shared too."`
+	NatsReplicas   int           `name:"nats-replicas" default:"3" placeholder:"N" help:"On how many NATS servers that is kept, where it is not there yet (1, 3 or 5)."`
+	LeaseTerm      time.Duration `name:"lease-term" default:"10s" placeholder:"SPAN" help:"With --nats-file: after what time of silence other ledgers take over what this one does."`
+	ClickhouseDSN  string        `name:"clickhouse-dsn-file" placeholder:"FILE" help:"File with the DSN of a ClickHouse server or cluster (default: the embedded engine)."`
+	ClickhouseLib  string        `name:"chdb-lib" env:"LEDGER_CHDB_LIB" placeholder:"FILE" help:"The embedded ClickHouse engine's library (default: beside the program)."`
+	ClickhouseMem  uint64        `name:"clickhouse-memory" default:"4294967296" placeholder:"BYTES" help:"Most memory that the embedded ClickHouse engine may use."`
+	ClickhouseName string        `name:"clickhouse-cluster" placeholder:"NAME" help:"Cluster to create tables on; with a server."`
+	Replicated     bool          `name:"clickhouse-replicated" help:"Use replicated table engines; with a server."`
+	Sharded        bool          `name:"clickhouse-sharded" help:"Spread the rows over the shards of the cluster; with a cluster of replicated tables."`
 }
 
 type commandLine struct {
@@ -176,7 +177,7 @@ func (w *world) open() (*ledger.Ledger, error) {
 func (w *world) config() ledger.Config {
 	return ledger.Config{
 		Data: w.opts.Data, MasterKeyFile: w.opts.MasterKeyFile, Logger: w.log, Now: w.now, EventStoreFile: w.opts.Eventstore,
-		NATSFile: w.opts.Nats, NATSReplicas: w.opts.NatsReplicas,
+		NATSFile: w.opts.Nats, NATSReplicas: w.opts.NatsReplicas, LeaseTerm: w.opts.LeaseTerm,
 		ClickHouseDSNFile: w.opts.ClickhouseDSN, ClickHouseLibrary: w.opts.ClickhouseLib,
 		ClickHouseMemory: w.opts.ClickhouseMem, ClickHouseCluster: w.opts.ClickhouseName, ClickHouseReplicated: w.opts.Replicated, ClickHouseSharded: w.opts.Sharded,
 	}

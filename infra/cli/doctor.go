@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,8 +74,18 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	if !d.note("ClickHouse and its tables", err, "open", wayOutOf(err)) {
 		return
 	}
-	err = models.Runner.CatchUp(w.ctx, nil)
-	d.Projections = models.Runner.Status(w.ctx)
+	err = models.Exclusively(w.ctx, func(ctx context.Context) error {
+		c.examineTables(ctx, d, models)
+		return ctx.Err()
+	})
+	if err != nil {
+		d.note("the read models are given over by the ledger that keeps them", err, "", wayOutOf(err))
+	}
+}
+
+func (c *doctorCommand) examineTables(ctx context.Context, d *diagnosis, models *ledger.ReadModels) {
+	err := models.Runner.CatchUp(ctx, nil)
+	d.Projections = models.Runner.Status(ctx)
 	d.note("projections reach the last event", err, "caught up", "see the halted projection; after its cause is mended run `ledger rebuild`")
 	if err != nil {
 		return
@@ -83,7 +94,7 @@ func (c *doctorCommand) examine(w *world, d *diagnosis) {
 	if c.Deep {
 		depth = readmodels.Deep
 	}
-	d.Tables, err = models.Runner.Verify(w.ctx, depth)
+	d.Tables, err = models.Runner.Verify(ctx, depth)
 	if err == nil {
 		err = readmodels.Mismatch(d.Tables)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -67,7 +68,11 @@ func (c *policiesCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	done, err := runner.Once(w.ctx)
+	var done []policy.Wake
+	err = l.PoliciesOnce(w.ctx, func(ctx context.Context) (err error) {
+		done, err = runner.Once(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func (w *world) caughtUp() (*ledger.Ledger, *ledger.ReadModels, error) {
 		return nil, nil, err
 	}
 	var bar *progress
-	err = models.Runner.CatchUp(w.ctx, func(done, total uint64) {
+	err = models.CatchUp(w.ctx, func(done, total uint64) {
 		if bar == nil {
 			bar = w.progress("read models", int64(total), false)
 		}

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
+	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
 )
 
@@ -34,21 +36,18 @@ func (c *rebuildCommand) Run(w *world) error {
 		depth = readmodels.Deep
 	}
 	results := []readmodels.Rebuilt{}
-	for _, name := range names {
-		var bar *progress
-		result, err := models.Runner.Rebuild(w.ctx, name, depth, func(done, total uint64) {
-			if bar == nil {
-				bar = w.progress("rebuilding "+name, int64(total), false)
+	err = models.Exclusively(w.ctx, func(ctx context.Context) error {
+		for _, name := range names {
+			result, err := rebuild(ctx, w, models, name, depth)
+			if err != nil {
+				return err
 			}
-			bar.set(int64(done))
-		})
-		if bar != nil {
-			bar.done()
+			results = append(results, result)
 		}
-		if err != nil {
-			return err
-		}
-		results = append(results, result)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return w.print(results, func(out io.Writer) error {
 		for _, r := range results {
@@ -58,4 +57,18 @@ func (c *rebuildCommand) Run(w *world) error {
 		}
 		return nil
 	})
+}
+
+func rebuild(ctx context.Context, w *world, models *ledger.ReadModels, name string, depth readmodels.Depth) (readmodels.Rebuilt, error) {
+	var bar *progress
+	result, err := models.Runner.Rebuild(ctx, name, depth, func(done, total uint64) {
+		if bar == nil {
+			bar = w.progress("rebuilding "+name, int64(total), false)
+		}
+		bar.set(int64(done))
+	})
+	if bar != nil {
+		bar.done()
+	}
+	return result, err
 }

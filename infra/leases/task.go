@@ -96,6 +96,9 @@ func wait(ctx context.Context, span time.Duration) {
 	}
 }
 
+// Alone reports whether there are no other processes.
+func (t *Task) Alone() bool { return t.leases.place == nil }
+
 // Held reports whether this process holds the task at this moment, by its own
 // clocks. Whoever is about to do something asks right before it: a process that was
 // stopped for a while finds out here, before its context has ended.

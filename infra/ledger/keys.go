@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/keys"
+	"dossierledger/infra/leases"
 	"dossierledger/infra/nats"
 	"github.com/google/uuid"
 )
@@ -18,11 +20,17 @@ func (c Config) checkShared() error {
 	if c.NATSFile != "" && (c.EventStoreFile == "" || c.ClickHouseDSNFile == "" || c.MasterKeyFile == "") {
 		return fault.New(fault.Invalid, "usage.nats", "keys in NATS are for a ledger that keeps nothing on its own disk: --nats-file goes with --eventstore-file, --clickhouse-dsn-file and --master-key-file")
 	}
+	if c.LeaseTerm != 0 && c.LeaseTerm < leastTerm {
+		return fault.New(fault.Invalid, "usage.lease-term", "a lease has a term of a second or more: in a fifth of it NATS must answer")
+	}
 	return nil
 }
 
-// openKeys opens the keys of persons: in the data folder, or those that several
-// ledgers share.
+// leastTerm is the shortest term of leases.
+const leastTerm = time.Second
+
+// openKeys opens the keys of persons, in the data folder or those that several
+// ledgers share, and in that case the leases that they share too.
 func (l *Ledger) openKeys(ctx context.Context) error {
 	master, err := l.readMaster()
 	if err != nil {
@@ -33,6 +41,7 @@ func (l *Ledger) openKeys(ctx context.Context) error {
 			return err
 		}
 		l.closers = append(l.closers, l.Vault.Close)
+		l.Leases = leases.Alone()
 		return nil
 	}
 	conn, err := nats.Connect(ctx, l.Config.NATSFile, "ledger "+l.Node, l.Log)
@@ -44,7 +53,8 @@ func (l *Ledger) openKeys(ctx context.Context) error {
 		return err
 	}
 	l.closers = append(l.closers, l.Vault.Close)
-	return nil
+	l.Leases, err = leases.Open(ctx, conn, leases.Options{Node: l.Node, Replicas: l.Config.NATSReplicas, Term: l.Config.LeaseTerm, Logger: l.Log})
+	return err
 }
 
 // readMaster reads the master key. One is made in the data folder where none is named.

@@ -28,6 +28,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/journal"
 	"dossierledger/infra/keys"
+	"dossierledger/infra/leases"
 	"dossierledger/infra/registers"
 )
 
@@ -53,11 +54,15 @@ type Config struct {
 	ClickHouseSharded    bool
 
 	// NATSFile says how to reach NATS, in which several ledgers keep what they
-	// share; empty is a ledger that is one process. With it everything else is
+	// share: the keys of persons, and the leases of what only one of them does at a
+	// time. Empty is a ledger that is one process. With it everything else is
 	// shared too: event store, ClickHouse and master key. NATSReplicas is on how
 	// many servers it is kept; 0 is 3.
 	NATSFile     string
 	NATSReplicas int
+	// LeaseTerm is after what time of silence others take over what this process
+	// does; 0 is leases.DefaultTerm.
+	LeaseTerm time.Duration
 
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
@@ -73,10 +78,16 @@ type Ledger struct {
 	Registers *registers.Registers
 	Dossiers  *commands.Dossiers
 	Erasures  *commands.Erasures
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Leases say what this process does of what only one does at a time.
+	Leases *leases.Leases
+	Log    *slog.Logger
+	Now    func() time.Time
 	// Node names this process among those that share the ledger.
 	Node string
+
+	// erasuresFinished is the last record of an erasure of which it is known that
+	// its key is gone. It is used by whoever finishes, one at a time.
+	erasuresFinished *uint64
 
 	mu      sync.Mutex
 	closers []func() error
@@ -99,8 +110,9 @@ func Registry() *event.Registry {
 
 // Open opens the ledger, and completes what a crash cut off. One process can have
 // a data folder with embedded engines open at a time; with NATSFile any number of
-// processes can have the ledger open, each with a data folder of its own. While
-// it is open, backups and copies can be made beside it.
+// processes can have the ledger open, each with a data folder of its own, and what
+// a crash cut off is completed by one that serves. While it is open, backups and
+// copies can be made beside it.
 func Open(ctx context.Context, config Config) (l *Ledger, err error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -159,14 +171,20 @@ func (l *Ledger) openRegisters(ctx context.Context) error {
 	if l.Dossiers, err = commands.NewDossiers(l.Journal, l.Journal, l.Registers, l.Registers, l.Registers, l.Now); err != nil {
 		return err
 	}
-	if err := l.finishSubmissions(ctx); err != nil {
-		return err
-	}
 	if l.Erasures, err = commands.NewErasures(l.Journal, l.Vault, l.Now); err != nil {
 		return err
 	}
-	return l.Erasures.Finish(ctx, l.Journal.ReadAll(ctx, nil, access.ErasurePrefix))
+	if l.shared() {
+		return nil
+	}
+	if err := l.finishSubmissions(ctx); err != nil {
+		return err
+	}
+	return l.finishErasures(ctx)
 }
+
+// shared says whether other processes may have the ledger open too.
+func (l *Ledger) shared() bool { return l.Config.NATSFile != "" }
 
 // Close closes everything, last opened first.
 func (l *Ledger) Close() error {

@@ -100,14 +100,14 @@ func (r receiverConfig) sender(log *slog.Logger) (outbound.Sender, error) {
 
 // Outbound are the deliveries to all receivers.
 type Outbound struct {
-	log     *slog.Logger
+	ledger  *Ledger
 	runners []*outbound.Runner
 }
 
 // Outbound prepares the deliveries that a file describes; nothing is delivered
 // before Run. An empty path is no receivers.
 func (l *Ledger) Outbound(path string, metrics prometheus.Registerer) (*Outbound, error) {
-	o := &Outbound{log: l.Log}
+	o := &Outbound{ledger: l}
 	if path == "" {
 		return o, nil
 	}
@@ -145,7 +145,7 @@ func (l *Ledger) receiver(source string, r receiverConfig, looks *commands.Looks
 	}
 	runner, err := outbound.New(outbound.Config{
 		Settings: r.Settings, Source: source, Store: l.Store, Journal: l.Journal, Looks: looks, Sender: sender,
-		Metrics: metrics, Now: l.Now, Logger: l.Log,
+		Metrics: metrics, Held: l.held(taskOutbound + r.Name), Now: l.Now, Logger: l.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, sender.Close())
@@ -156,28 +156,41 @@ func (l *Ledger) receiver(source string, r receiverConfig, looks *commands.Looks
 // Runners gives the deliveries to each receiver. Each may be run by itself.
 func (o *Outbound) Runners() []*outbound.Runner { return o.runners }
 
-// supersededPause is how long a receiver is left to the program that took it over.
-const supersededPause = 30 * time.Second
+// supersededPause is how long a receiver is left to the program that took it over,
+// and endedPause that before deliveries begin again that ended by themselves.
+const (
+	supersededPause = 30 * time.Second
+	endedPause      = time.Second
+)
 
-// Run delivers until ctx ends.
+// Run delivers until ctx ends, to each receiver while this process is to do that.
 func (o *Outbound) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, r := range o.runners {
 		running.Go(func() {
-			for ctx.Err() == nil {
-				err := r.Run(ctx)
-				if err == nil || ctx.Err() != nil {
-					continue
-				}
-				o.log.WarnContext(ctx, "deliveries ended and begin again after a pause", "receiver", r.Name(), "error", err, "pause", supersededPause)
-				select {
-				case <-ctx.Done():
-				case <-time.After(supersededPause):
-				}
-			}
+			o.ledger.Leases.Task(taskOutbound+r.Name()).Run(ctx, func(ctx context.Context) { o.deliver(ctx, r) })
 		})
 	}
 	running.Wait()
+}
+
+func (o *Outbound) deliver(ctx context.Context, r *outbound.Runner) {
+	for {
+		err := r.Run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		pause := endedPause
+		if err != nil {
+			pause = supersededPause
+			o.ledger.Log.WarnContext(ctx, "deliveries ended and begin again after a pause", "receiver", r.Name(), "error", err, "pause", pause)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // Close frees what the deliveries hold; nothing may run any more.
@@ -202,10 +215,10 @@ func (o *Outbound) Status() []outbound.Status {
 func (o *Outbound) parts() []web.Part {
 	var parts []web.Part
 	for _, s := range o.Status() {
-		parts = append(parts, web.Part{
+		parts = append(parts, elsewhere(web.Part{
 			Name: "outbound " + s.Name, State: string(s.State), Detail: s,
 			Ready: s.State == outbound.Live || s.State == outbound.CatchingUp,
-		})
+		}, o.ledger.Leases.Task(taskOutbound+s.Name).Status()))
 	}
 	return parts
 }

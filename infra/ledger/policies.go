@@ -15,8 +15,13 @@ import (
 func (l *Ledger) Policies(rules policy.Rules, metrics prometheus.Registerer) (*policies.Runner, error) {
 	return policies.New(policies.Config{
 		Store: l.Store, Journal: l.Journal, Actions: traced{l.Dossiers}, Calendars: l.Registers,
-		Rules: rules, States: l.Dossiers.States(), Now: l.Now, Logger: l.Log, Registerer: metrics,
+		Rules: rules, States: l.Dossiers.States(), Now: l.Now, Logger: l.Log, Registerer: metrics, Held: l.held(taskPolicies),
 	})
+}
+
+// PoliciesOnce does something with the policies that no other process does meanwhile.
+func (l *Ledger) PoliciesOnce(ctx context.Context, do func(ctx context.Context) error) error {
+	return l.Leases.Task(taskPolicies).Do(ctx, do)
 }
 
 // DryPolicies tells what the policies would have done up to a time, without
@@ -26,10 +31,10 @@ func (l *Ledger) DryPolicies(ctx context.Context, rules policy.Rules, until time
 }
 
 // policiesPart says how the policies stand, for /readyz. Commands go on without.
-func policiesPart(runner *policies.Runner) web.Part {
+func (l *Ledger) policiesPart(runner *policies.Runner) web.Part {
 	s := runner.Status()
-	return web.Part{
+	return elsewhere(web.Part{
 		Name: "policies", State: string(s.State), Detail: s,
 		Ready: s.State == policies.Live || s.State == policies.CatchingUp,
-	}
+	}, l.Leases.Task(taskPolicies).Status())
 }

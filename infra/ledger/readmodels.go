@@ -9,6 +9,7 @@ import (
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/clickhouse"
+	"dossierledger/infra/leases"
 	"dossierledger/infra/readmodels"
 	"dossierledger/projections"
 	"dossierledger/queries"
@@ -22,6 +23,7 @@ type ReadModels struct {
 	Reports   *queries.Reports
 	Worklists *queries.Worklists
 	db        *clickhouse.DB
+	keeping   *leases.Task
 }
 
 // OpenReadModels connects to ClickHouse, or starts the embedded engine, and
@@ -64,12 +66,49 @@ func (l *Ledger) readModels(ctx context.Context, db *clickhouse.DB, metrics prom
 	history := readmodels.History{Store: l.Store, Decode: l.Journal.Decode}
 	runner, err := readmodels.New(readmodels.Config{
 		Store: l.Store, Decode: l.Journal.Decode, Warehouse: warehouse, Logger: l.Log, Registerer: metrics, Now: l.Now,
+		Held:        l.held(taskReadModels),
 		Projections: []projections.Projection{projections.NewCases(history, 0), projections.NewCatalogue(history)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &ReadModels{Runner: runner, Reports: queries.NewReports(db), Worklists: queries.NewWorklists(db), db: db}, nil
+	return &ReadModels{Runner: runner, Reports: queries.NewReports(db), Worklists: queries.NewWorklists(db), db: db, keeping: l.Leases.Task(taskReadModels)}, nil
+}
+
+// Run keeps the tables in step with the log until ctx ends, while this process is
+// the one to do that.
+func (m *ReadModels) Run(ctx context.Context) error {
+	var failure error
+	m.keeping.Run(ctx, func(ctx context.Context) { failure = m.Runner.Run(ctx) })
+	return failure
+}
+
+// CatchUp returns when everything that was in the log when it was called is in the
+// tables: another process keeps them, or this one does meanwhile. progress is that
+// of readmodels.Runner.
+func (m *ReadModels) CatchUp(ctx context.Context, progress func(done, total uint64)) error {
+	return m.beside(ctx, func() error { return m.Runner.CatchUp(ctx, progress) })
+}
+
+// beside does something while this process keeps the tables unless another does. A
+// process that is alone keeps them by Runner itself.
+func (m *ReadModels) beside(ctx context.Context, do func() error) (err error) {
+	if m.keeping.Alone() {
+		return do()
+	}
+	keeping, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(keeping) }()
+	err = do()
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// Exclusively does something that no other process may disturb, such as a rebuild or
+// a comparison: whoever keeps the tables is asked to stop for so long. It waits
+// until that is so, as long as ctx lets it.
+func (m *ReadModels) Exclusively(ctx context.Context, do func(ctx context.Context) error) error {
+	return m.keeping.Do(ctx, do)
 }
 
 // LateReadModels stands for read models that may not be there yet: a server
@@ -98,7 +137,7 @@ func (m *LateReadModels) Run(ctx context.Context) error {
 		if err == nil {
 			m.failure.Store(nil)
 			m.open.Store(open)
-			return open.Runner.Run(ctx)
+			return open.Run(ctx)
 		}
 		if ctx.Err() != nil {
 			return nil

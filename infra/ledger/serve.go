@@ -40,13 +40,17 @@ type ServeConfig struct {
 }
 
 // Serve offers the ledger on a listener, keeps its read models up to date, runs
-// its policies and delivers to receivers, until ctx ends; then it drains. ready, where not nil, is
-// called once requests are answered.
+// its policies and delivers to receivers, until ctx ends; then it drains. Of
+// several ledgers on one event store each does what it has the lease for, and gives
+// it back when ctx ends. ready, where not nil, is called once requests are answered.
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if measured, ok := l.Store.(prometheus.Collector); ok {
 		metrics.MustRegister(measured)
+	}
+	if err := l.Leases.Register(metrics); err != nil {
+		return errors.Join(err, listener.Close())
 	}
 	models := l.LateReadModels(metrics)
 	watch, err := l.Policies(config.Policies, metrics)
@@ -64,12 +68,16 @@ func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Lis
 	// What runs beside the server ends after it: a request in flight may still
 	// wait for a read model.
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	working := beside
+	if l.shared() { // others can begin at once, and requests can wait for them
+		working = ctx
+	}
 	var running sync.WaitGroup
 	failures := make(chan error, 1)
-	running.Go(func() { failures <- models.Run(beside) })
-	running.Go(func() { watch.Run(beside) })
-	running.Go(func() { deliveries.Run(beside) })
-	running.Go(func() { l.keepFinishing(beside) })
+	running.Go(func() { failures <- models.Run(working) })
+	running.Go(func() { l.Leases.Task(taskPolicies).Run(working, watch.Run) })
+	running.Go(func() { deliveries.Run(working) })
+	running.Go(func() { l.Leases.Task(taskFinishing).Run(working, l.keepFinishing) })
 	running.Go(func() { l.settle(beside, watch, models) })
 	running.Go(func() {
 		l.Registers.Follow(beside, l, time.Second, func(err error) {
@@ -114,7 +122,7 @@ func (l *Ledger) server(ctx context.Context, config ServeConfig, models *LateRea
 			Outbound: api.Outbound{Deliveries: deliveries, Letters: letters, Resending: resending},
 		},
 		Parts: func(ctx context.Context) []web.Part {
-			return append(append(models.parts(ctx), policiesPart(watch)), deliveries.parts()...)
+			return append(append(models.parts(ctx), l.policiesPart(watch)), deliveries.parts()...)
 		},
 		Metrics: metrics, Logger: l.Log, Now: l.Now,
 	}
@@ -174,7 +182,7 @@ func (m *LateReadModels) parts(ctx context.Context) []web.Part {
 	for _, s := range open.Runner.Status(ctx) {
 		parts = append(parts, web.Part{
 			Name: "projection " + s.Name, State: string(s.State), Detail: s,
-			Ready: s.State == readmodels.Live || s.State == readmodels.CatchingUp || s.State == readmodels.Rebuilding,
+			Ready: s.State == readmodels.Live || s.State == readmodels.CatchingUp || s.State == readmodels.Rebuilding || s.State == readmodels.Elsewhere,
 		})
 	}
 	return parts

@@ -44,7 +44,7 @@ func (m *LateReadModels) live(ctx context.Context) bool {
 		return false
 	}
 	for _, s := range open.Runner.Status(ctx) {
-		if s.State != readmodels.Live {
+		if s.State != readmodels.Live && s.State != readmodels.Elsewhere {
 			return false
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"iter"
 	"time"
 
+	"dossierledger/domain/access"
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 )
 
-// finishEvery is how often submissions are looked for that were cut off. A start
-// has to look at those since the last time only.
+// finishEvery is how often it is looked for what was cut off. A start has to look
+// at submissions since the last time only.
 const finishEvery = time.Minute
 
 // finishSubmissions completes what a crash cut off, here or in another program
@@ -25,16 +26,39 @@ func (l *Ledger) finishSubmissions(ctx context.Context) error {
 	return err
 }
 
-// keepFinishing does it from time to time until ctx ends.
+// finishErasures destroys the keys of persons whose erasure is on record, where
+// that was cut off; those of earlier records are looked at once in a process.
+func (l *Ledger) finishErasures(ctx context.Context) error {
+	last := l.erasuresFinished
+	err := l.Erasures.Finish(ctx, func(yield func(event.Event, error) bool) {
+		for e, err := range l.Journal.ReadAll(ctx, l.erasuresFinished, access.ErasurePrefix) {
+			if !yield(e, err) {
+				return
+			}
+			if position := e.Position; err == nil {
+				last = &position
+			}
+		}
+	})
+	if err == nil {
+		l.erasuresFinished = last
+	}
+	return err
+}
+
+// keepFinishing completes what was cut off from time to time until ctx ends. What
+// others are just about to do may be done here too: it is the same.
 func (l *Ledger) keepFinishing(ctx context.Context) {
 	for {
+		for what, finish := range map[string]func(context.Context) error{"submissions": l.finishSubmissions, "erasures": l.finishErasures} {
+			if err := finish(ctx); err != nil && ctx.Err() == nil {
+				l.Log.ErrorContext(ctx, "what was cut off cannot be looked for; it is tried again", "of", what, "error", err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(finishEvery):
-		}
-		if err := l.finishSubmissions(ctx); err != nil && ctx.Err() == nil {
-			l.Log.ErrorContext(ctx, "submissions that were cut off cannot be looked for; it is tried again", "error", err)
 		}
 	}
 }

@@ -73,6 +73,9 @@ type Config struct {
 	Journal *journal.Journal
 	Looks   Looks
 	Sender  Sender
+	// Held, where set, reports whether this process is at this moment the one of
+	// several that delivers to the receiver; nil is a process that is alone.
+	Held func() bool
 	// MaxBehind bounds the keys that are behind and not given up; more of the log
 	// is not read until one gets on.
 	MaxBehind int

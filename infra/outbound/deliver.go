@@ -3,6 +3,7 @@ package outbound
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
+
+// errNotHeld is why a session ends in a process that is no longer the one to deliver.
+var errNotHeld = errors.New("outbound: another process delivers to this receiver now")
 
 // deliver makes one attempt to hand an event to the receiver. An error that comes
 // before the context ends is the receiver's.
@@ -28,6 +32,10 @@ func (s *session) deliver(ctx context.Context, key string, e event.Event) (err e
 	ctx, span := tracer.Start(ctx, "deliver "+s.config.Name, trace.WithSpanKind(trace.SpanKindProducer), trace.WithLinks(linkTo(m)...),
 		trace.WithAttributes(attribute.String("ledger.type", m.Type), attribute.Int("ledger.bytes", len(m.Body))))
 	defer func() { telemetry.End(span, err) }()
+	if s.config.Held != nil && !s.config.Held() { // it was stopped for a while, and ends now
+		s.end(errNotHeld)
+		return errNotHeld
+	}
 	began := time.Now()
 	err = s.config.Sender.Send(ctx, m)
 	if ctx.Err() != nil {

@@ -137,6 +137,9 @@ func (p *place) write(ctx context.Context, entry delivery.Progressed) error {
 }
 
 func (p *place) append(ctx context.Context) error {
+	if p.config.Held != nil && !p.config.Held() {
+		return errNotHeld
+	}
 	w, err := p.config.Journal.Append(ctx, delivery.ProgressStream(p.config.Name), p.expected, *p.pending)
 	if _, other := errors.AsType[*event.WrongRevision](err); other {
 		return ErrSuperseded

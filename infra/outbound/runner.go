@@ -69,7 +69,8 @@ func (r *Runner) Close() error {
 
 // Run delivers until ctx ends, then it writes how far it has come and returns nil.
 // What goes wrong meanwhile is in Status and tried again. It returns ErrSuperseded
-// when another Runner delivers to the receiver, in this process or elsewhere. It
+// when another Runner delivers to the receiver, in this process or elsewhere, and
+// nil early where Config.Held says that another process is to deliver. It
 // can be run again; two runs of one Runner follow each other.
 func (r *Runner) Run(ctx context.Context) error {
 	r.busy.Lock()
@@ -139,7 +140,7 @@ func (s *session) run(outer context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(outer), parting)
 	defer cancel()
-	if err := s.place.save(last, s.book, true); err != nil && !errors.Is(err, eventstore.ErrClosed) {
+	if err := s.place.save(last, s.book, true); err != nil && !errors.Is(err, eventstore.ErrClosed) && !errors.Is(err, errNotHeld) {
 		s.config.Logger.WarnContext(last, "it could not be written how far the deliveries have come; some are made again", "error", err)
 	}
 	return nil
@@ -147,8 +148,11 @@ func (s *session) run(outer context.Context) error {
 
 // why is the reason for which a context ended, where it was that.
 func (s *session) why(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), ErrSuperseded) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, ErrSuperseded):
 		return ErrSuperseded
+	case errors.Is(cause, errNotHeld):
+		return nil
 	}
 	return err
 }
@@ -209,8 +213,8 @@ func (s *session) insist(ctx context.Context, do func() error) error {
 			return nil
 		case err == nil:
 			return nil
-		case errors.Is(err, ErrSuperseded):
-			s.end(ErrSuperseded)
+		case errors.Is(err, ErrSuperseded), errors.Is(err, errNotHeld):
+			s.end(err)
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()

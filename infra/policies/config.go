@@ -66,6 +66,9 @@ type Config struct {
 	// RetryMin and RetryMax bound the pauses before something that failed is
 	// tried again.
 	RetryMin, RetryMax time.Duration
+	// Held, where set, reports whether this process is at this moment the one of
+	// several that runs the policies; nil is a process that is alone.
+	Held func() bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Logger gets what goes wrong; nil is slog.Default.

@@ -139,6 +139,9 @@ func (k *keeper) workOnce(ctx context.Context, did func(policy.Wake)) (next time
 	if !ok || at.After(k.config.Now()) {
 		return at, ok
 	}
+	if k.config.Held != nil && !k.config.Held() { // it was stopped for a while, and ends soon
+		return k.config.Now().Add(k.config.RetryMin), true
+	}
 	kind := p.wakes[0].Kind
 	if err := k.attend(ctx, p, did); err != nil && ctx.Err() == nil {
 		pause := min(k.config.RetryMin<<min(p.failed, 16), k.config.RetryMax)

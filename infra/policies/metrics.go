@@ -30,19 +30,19 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) register(to prometheus.Registerer, k *keeper) error {
+func (m *metrics) register(to prometheus.Registerer, r *Runner) error {
 	if to == nil {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.done, m.failures, gauges{k}} {
+	for _, c := range []prometheus.Collector{m.done, m.failures, gauges{r}} {
 		errs = append(errs, to.Register(c))
 	}
 	return errors.Join(errs...)
 }
 
-// gauges shows how the schedule stands.
-type gauges struct{ keeper *keeper }
+// gauges shows how the schedule stands; one that nobody keeps says nothing.
+type gauges struct{ runner *Runner }
 
 var (
 	openDesc = prometheus.NewDesc("ledger_policy_open_dossiers", "Open dossiers that policies watch.", nil, nil)
@@ -57,11 +57,14 @@ func (g gauges) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (g gauges) Collect(out chan<- prometheus.Metric) {
-	open, _, next := g.keeper.standing()
+	s := g.runner.Status()
 	var late time.Duration
-	if !next.IsZero() {
-		late = max(0, g.keeper.config.Now().Sub(next))
+	switch {
+	case s.State == Stopped:
+		s.Open = 0
+	case !s.Next.IsZero():
+		late = max(0, g.runner.config.Now().Sub(s.Next))
 	}
-	out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(open))
+	out <- prometheus.MustNewConstMetric(openDesc, prometheus.GaugeValue, float64(s.Open))
 	out <- prometheus.MustNewConstMetric(lateDesc, prometheus.GaugeValue, late.Seconds())
 }

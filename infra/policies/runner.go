@@ -66,10 +66,11 @@ func New(config Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.register(config.Registerer, k); err != nil {
+	r := &Runner{config: config, keeper: k, poke: make(chan struct{}, 1), state: Stopped}
+	if err := m.register(config.Registerer, r); err != nil {
 		return nil, fmt.Errorf("policies: registering metrics: %w", err)
 	}
-	return &Runner{config: config, keeper: k, poke: make(chan struct{}, 1), state: Stopped}, nil
+	return r, nil
 }
 
 // Status tells how the policies stand.

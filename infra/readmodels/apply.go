@@ -172,6 +172,9 @@ func (a *applier) write(ctx context.Context, batches []projections.Batch, positi
 		return err
 	}
 	defer a.exclusive.leave()
+	if err := a.config.mayWrite(ctx); err != nil {
+		return err
+	}
 	var inserts errgroup.Group
 	for _, b := range batches {
 		inserts.Go(func() error { return a.config.Warehouse.Insert(ctx, b.Table().Name+a.suffix, b) })
@@ -181,6 +184,9 @@ func (a *applier) write(ctx context.Context, batches []projections.Batch, positi
 	}
 	if !a.checkpointed {
 		return nil
+	}
+	if err := a.config.mayWrite(ctx); err != nil {
+		return err
 	}
 	return a.config.Warehouse.SaveCheckpoint(ctx, a.projection.Name(), position)
 }

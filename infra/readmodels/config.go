@@ -39,6 +39,10 @@ type Config struct {
 	// MergeEvents is how many events written make it worth merging the parts of
 	// their tables, where they are a tenth of the log too; negative is never.
 	MergeEvents int
+	// Held, where set, reports whether this process is at this moment the one of
+	// several that keeps the tables. While Run does not run, another one does, and
+	// how far it has come is read from ClickHouse. Nil is a process that is alone.
+	Held func() bool
 	// RetryMin and RetryMax bound the pauses between attempts.
 	RetryMin time.Duration
 	RetryMax time.Duration
@@ -93,6 +97,14 @@ func (c Config) withDefaults() Config {
 		c.Now = time.Now
 	}
 	return c
+}
+
+// idle is the state of a projection that does not run in this process.
+func (c Config) idle() State {
+	if c.Held != nil {
+		return Elsewhere
+	}
+	return Stopped
 }
 
 func setDefault[T comparable](value *T, otherwise T) {

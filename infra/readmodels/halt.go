@@ -16,6 +16,8 @@ const (
 	CodeUnknown = "readmodels.unknown"
 	// CodeMismatch: a table does not hold what the log says.
 	CodeMismatch = "readmodels.mismatch"
+	// CodeElsewhere: another process keeps the tables now.
+	CodeElsewhere = "readmodels.elsewhere"
 	// CodeRebuilding: a rebuild of the projection is under way already.
 	CodeRebuilding = "readmodels.rebuilding"
 )

@@ -88,7 +88,7 @@ func (g gauges) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(checkpointDesc, prometheus.GaugeValue, float64(s.Checkpoint), s.Name)
 		out <- prometheus.MustNewConstMetric(lagEventsDesc, prometheus.GaugeValue, float64(s.LagEvents), s.Name)
 		out <- prometheus.MustNewConstMetric(lagSecondsDesc, prometheus.GaugeValue, s.LagSeconds, s.Name)
-		for _, state := range []State{Stopped, CatchingUp, Live, Waiting, Halted, Rebuilding} {
+		for _, state := range []State{Stopped, Elsewhere, CatchingUp, Live, Waiting, Halted, Rebuilding} {
 			value := 0.0
 			if s.State == state {
 				value = 1

@@ -221,6 +221,9 @@ func (b *rebuild) finish(ctx context.Context, a *applier, pages *pages) error {
 // after that: should it fail, events come again, which is harmless.
 func (b *rebuild) swap(ctx context.Context, a *applier, tables []projections.Table) error {
 	warehouse := b.runner.config.Warehouse
+	if err := b.runner.config.mayWrite(ctx); err != nil {
+		return err
+	}
 	for _, t := range tables {
 		if err := a.try(ctx, 1, func() error { return warehouse.Exchange(ctx, t.Name+shadow, t.Name) }); err != nil {
 			return err

@@ -135,24 +135,41 @@ func (r *Runner) WaitFor(ctx context.Context, position uint64, names ...string) 
 }
 
 func (r *Runner) waitFor(ctx context.Context, w *worker, position uint64) error {
+	vain := false // to look for what lies between takes too long
 	for {
+		w.glance(ctx)
 		var at uint64
-		var has, live bool
+		var has bool
+		var state State
 		var halt *Halt
-		changed := w.record.look(func(rec *record) { at, has, halt, live = rec.position, rec.has, rec.halt, rec.state == Live })
+		changed := w.record.look(func(rec *record) { at, has, halt, state = rec.position, rec.has, rec.halt, rec.state })
 		if has && at >= position {
 			return nil
 		}
-		if halt != nil {
+		if halt != nil && state != Elsewhere {
 			return halt
 		}
 		// What lies between may not be for this projection, and then it says so
 		// late. While it catches up there is too much between to look at.
-		if live && r.nothingUpTo(ctx, w, at, has, position) {
+		switch {
+		case state == Live && r.nothingUpTo(ctx, w, at, has, position):
 			return nil
+		case state == Elsewhere && !vain:
+			looking, cancel := context.WithTimeout(ctx, lookWithin)
+			nothing := r.nothingUpTo(looking, w, at, has, position)
+			vain = looking.Err() != nil
+			cancel()
+			if nothing {
+				return nil
+			}
+		}
+		var again <-chan time.Time
+		if state == Elsewhere {
+			again = time.After(glanceEvery)
 		}
 		select {
 		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			return fault.New(fault.Unavailable, CodeBehind,
 				"the read model %s is at position %d and has not reached %d yet: %w", w.name, at, position, ctx.Err())
@@ -188,7 +205,8 @@ func (r *Runner) first(ctx context.Context, filter eventstore.Filter, after uint
 }
 
 // CatchUp returns when everything that was in the log when it was called has
-// been written. It runs the projections for that where Run does not. progress,
+// been written. It runs the projections for that where Run does not and no other
+// process may; else it waits. progress,
 // where not nil, hears positions done and to do over all projections; it must
 // not block. The first projection that halts ends it with its *Halt; while
 // ClickHouse is away it waits, as long as ctx lets it.
@@ -200,7 +218,7 @@ func (r *Runner) CatchUp(ctx context.Context, progress func(done, total uint64))
 	if !ok {
 		return nil
 	}
-	if r.start() {
+	if (r.config.Held == nil || r.config.Held()) && r.start() {
 		running, cancel := context.WithCancel(ctx)
 		var all sync.WaitGroup
 		for _, w := range r.workers {

@@ -15,6 +15,8 @@ type State string
 const (
 	// Stopped: nobody runs it.
 	Stopped State = "stopped"
+	// Elsewhere: another process may run it, and this one does not.
+	Elsewhere State = "elsewhere"
 	// CatchingUp: there are events in the log that it has not seen.
 	CatchingUp State = "catching-up"
 	// Live: it has seen everything and takes events as they come.
@@ -39,7 +41,7 @@ type Status struct {
 	Head          uint64 `json:"head"`
 	// LagEvents is how many positions it is behind. It counts events of others
 	// too, so it is a bound. LagSeconds is the age of the oldest event that it
-	// has not seen.
+	// has not seen. Both are zero where it is run elsewhere.
 	LagEvents  uint64  `json:"lag_events"`
 	LagSeconds float64 `json:"lag_seconds"`
 	// Rate is events per second of late.
@@ -68,7 +70,7 @@ type record struct {
 	changed    chan struct{} // closed and made anew at every change
 }
 
-func newRecord() *record { return &record{state: Stopped, changed: make(chan struct{})} }
+func newRecord(idle State) *record { return &record{state: idle, changed: make(chan struct{})} }
 
 // change alters the record and wakes those who wait for it.
 func (r *record) change(f func(*record)) {
@@ -130,6 +132,7 @@ func (r *Runner) Status(ctx context.Context) []Status {
 	for i, w := range r.workers {
 		now := r.config.Now()
 		s := Status{Name: w.name, Head: head}
+		w.glance(ctx)
 		w.record.look(func(rec *record) {
 			s.State, s.Checkpoint, s.HasCheckpoint = rec.state, rec.position, rec.has
 			s.Error, s.Halt, s.Rate = rec.err, rec.halt, rec.rate.rate(now)
@@ -137,9 +140,10 @@ func (r *Runner) Status(ctx context.Context) []Status {
 				s.State, s.RebuildDone, s.RebuildTotal = Rebuilding, rec.done, rec.total
 			}
 		})
-		if headErr != nil {
+		switch {
+		case headErr != nil:
 			s.Error = headErr.Error()
-		} else {
+		case s.State != Elsewhere:
 			r.lag(ctx, w, &s)
 		}
 		all[i] = s

@@ -23,6 +23,9 @@ type worker struct {
 	metrics  *metrics
 	// writing is held by whoever writes to, checks or swaps the live tables.
 	writing gate
+	// glancing is held by whoever reads the checkpoint that another process moves.
+	glancing gate
+	glanced  time.Time
 	// merging is held by whoever merges the parts of the live tables.
 	merging gate
 	merges  sync.WaitGroup
@@ -32,12 +35,16 @@ type worker struct {
 }
 
 func newWorker(config Config, p projections.Projection, m *metrics) *worker {
-	return &worker{config: config, name: p.Name(), template: p, record: newRecord(), metrics: m, writing: newGate(), merging: newGate()}
+	return &worker{config: config, name: p.Name(), template: p, record: newRecord(config.idle()), metrics: m, writing: newGate(), glancing: newGate(), merging: newGate()}
 }
 
 // run keeps the projection's tables in step with the log until ctx ends.
 func (w *worker) run(ctx context.Context) {
-	defer w.record.change(func(r *record) { r.state = Stopped })
+	defer w.record.change(func(r *record) {
+		if r.state = w.config.idle(); r.state == Elsewhere {
+			r.err = ""
+		}
+	})
 	defer w.merges.Wait()
 	for ctx.Err() == nil {
 		session, cancel := context.WithCancel(ctx)

@@ -11,12 +11,13 @@
 // nothing at all is there twice, and the order holds. At the end the read models
 // are exported, rebuilt and exported again: byte for byte the same.
 //
-// There are four arrangements: the embedded engines on the machine's disk;
+// There are five arrangements: the embedded engines on the machine's disk;
 // the embedded engines on a disk of the test's own (a file system in user space
 // over a small tmpfs), which can be full, slow or sick and can lose power;
 // the event store and ClickHouse in processes of their own, behind connections
-// that can be cut; and the embedded engines with a receiver of webhooks to which
-// events are delivered, which is killed too.
+// that can be cut; the embedded engines with a receiver of webhooks to which
+// events are delivered, which is killed too; and three ledgers that share an event
+// store, a ClickHouse and a NATS.
 //
 // `go test` runs a short form. `make soak` runs the long one; see
 // docs/faults.md for its settings, and for what is promised and what was found.

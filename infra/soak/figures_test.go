@@ -24,6 +24,7 @@ type figures struct {
 	AnswerMeanMS  float64               `json:"answer_mean_ms"`
 	Events        int                   `json:"events"`
 	Dossiers      int                   `json:"dossiers"`
+	Notices       int                   `json:"notices_of_policies,omitempty"`
 	Subscriptions []subscriptionFigures `json:"subscriptions"`
 	ReadAgain     int                   `json:"whole_log_read_again"`
 	NamesRead     int                   `json:"personal_names_read"`

@@ -25,6 +25,7 @@ const childEnv = "LEDGER_SOAK_CHILD"
 
 var children = map[string]func(args []string) error{
 	"clickhouse": serveClickHouse,
+	"nats":       serveNATS,
 	"export":     exportEmbedded,
 	"receiver":   receiveDeliveries,
 }

@@ -121,10 +121,7 @@ func (s *site) endure(p plan, faults []mishap) {
 			s.readAgain()
 		}
 		if n%seldom == 0 {
-			s.ledger.stop()
-			if s.moved != nil {
-				s.moved.stop()
-			}
+			s.stopLedgers()
 			s.rebuildAndCompare()
 			s.start(false)
 			s.up()

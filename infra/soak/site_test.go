@@ -42,6 +42,14 @@ type site struct {
 	toStore   *link
 	toTables  *link
 
+	// nodes are several ledgers, where there are; ledger is the first of them.
+	nodes       []*program
+	addresses   []string // of the nodes
+	nats        *program // what they share beside event store and ClickHouse
+	natsAddress string
+	issuer      []byte // their key for tokens
+	simulated   int
+
 	url         string
 	face        string // where subscribers connect
 	settings    []string
@@ -186,12 +194,29 @@ func (s *site) clearUp() {
 
 func (s *site) programs() []*program {
 	var all []*program
-	for _, p := range []*program{s.ledger, s.moved, s.store, s.warehouse} {
+	for _, p := range append(s.ledgers(), s.store, s.warehouse, s.nats) {
 		if p != nil {
 			all = append(all, p)
 		}
 	}
 	return all
+}
+
+// ledgers are the processes that serve, or may.
+func (s *site) ledgers() []*program {
+	if s.nodes != nil {
+		return append([]*program(nil), s.nodes...)
+	}
+	return []*program{s.ledger, s.moved}
+}
+
+func (s *site) stopLedgers() {
+	s.t.Helper()
+	for _, p := range s.ledgers() {
+		if p != nil {
+			p.stop()
+		}
+	}
 }
 
 // command runs a command line of the ledger on the site's data.
@@ -220,8 +245,9 @@ func (s *site) moveClock(by time.Duration) {
 // asked for. It returns at once.
 func (s *site) start(moved bool) {
 	s.t.Helper()
-	for _, p := range []*program{s.store, s.warehouse} {
-		if p != nil && !p.running() {
+	s.startNeighbours()
+	for _, p := range s.nodes {
+		if !p.running() {
 			p.start()
 		}
 	}
@@ -235,6 +261,25 @@ func (s *site) start(moved bool) {
 	}
 }
 
+func (s *site) startNeighbours() {
+	s.t.Helper()
+	for _, p := range []*program{s.store, s.warehouse, s.nats} {
+		if p != nil && !p.running() {
+			p.start()
+		}
+	}
+	if s.nats == nil {
+		return
+	}
+	s.eventually("NATS takes connections", func() bool { // a ledger starts only then
+		conn, err := net.DialTimeout("tcp", s.natsAddress, time.Second)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
 // up waits until the ledger answers.
 func (s *site) up() {
 	s.t.Helper()
@@ -246,6 +291,14 @@ func (s *site) up() {
 		status, _ := s.get("/healthz")
 		return status == http.StatusOK
 	})
+	for at, p := range s.nodes {
+		s.eventually("every ledger answers", func() bool {
+			if !p.running() {
+				s.t.Fatalf("%s did not stay up: %v\n%s", p.name, p.outcome, p.tail())
+			}
+			return s.parts(at) != nil
+		})
+	}
 }
 
 // eventually waits for something that comes by itself.
@@ -278,6 +331,10 @@ func (s *site) get(path string) (status int, body []byte) {
 // models have seen everything.
 func (s *site) live() {
 	s.t.Helper()
+	if s.nodes != nil {
+		s.allLive()
+		return
+	}
 	var last []byte
 	defer func() {
 		if s.t.Failed() {
@@ -428,6 +485,9 @@ func (s *site) finish() {
 	s.live()
 	s.check()
 	s.personal()
+	if s.nodes != nil {
+		s.together()
+	}
 	all := s.subscribers[0]
 	for _, line := range s.timelines {
 		all.chronicle.mu.Lock()
@@ -446,10 +506,7 @@ func (s *site) finish() {
 		sub.end()
 		s.figures.Subscriptions = append(s.figures.Subscriptions, sub.figures)
 	}
-	s.ledger.stop()
-	if s.moved != nil {
-		s.moved.stop()
-	}
+	s.stopLedgers()
 	if s.store != nil {
 		s.store.stop()
 	}
@@ -473,6 +530,10 @@ func (s *site) finish() {
 		s.warehouse.stop()
 	}
 	s.numbers(s.stored())
+	if s.nodes != nil {
+		s.nats.stop()
+		s.notices()
+	}
 }
 
 // numbers holds that every number that was given out has its dossier: what a
