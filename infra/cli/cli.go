@@ -72,6 +72,7 @@ type commandLine struct {
 	Doctor     doctorCommand     `cmd:"" help:"Say what is wrong and the way out."`
 	Seed       seedCommand       `cmd:"" help:"Publish the sample catalogue: procedures, agencies, calendars."`
 	Copy       copyCommand       `cmd:"" help:"Copy a ledger to another event store, and compare."`
+	Keys       keysCommand       `cmd:"" help:"Move the keys of persons."`
 	Backup     backupCommand     `cmd:"" help:"Add what is new to a backup of the events, or take a snapshot of the keys; the ledger may be served meanwhile."`
 	Restore    restoreCommand    `cmd:"" help:"Make a ledger of backups in an empty data folder, as it was at any point."`
 	Erase      eraseCommand      `cmd:"" help:"Erase a person: destroy the key of their personal data."`

@@ -73,7 +73,7 @@ func printCopied(out io.Writer, c ledger.Copied) error {
 		_, err = fmt.Fprintln(out, "not kept: the positions of the events; run `ledger rebuild` on the copy")
 	}
 	if err == nil {
-		_, err = fmt.Fprintln(out, "not copied: keys of persons, which stay in their data folder")
+		_, err = fmt.Fprintln(out, "not copied: keys of persons, which stay in their data folder; `ledger keys copy` moves them to NATS")
 	}
 	return err
 }

@@ -83,3 +83,30 @@ func nodeName() string {
 	}
 	return host + "-" + uuid.NewString()[:8]
 }
+
+// CopyKeys copies the keys of persons from a data folder that nobody has open to the
+// store that several ledgers share, and compares. Where no file of a master key is
+// named, the one in that folder is meant.
+func CopyKeys(ctx context.Context, from string, config Config) (copied keys.Copied, err error) {
+	if config.NATSFile == "" {
+		return copied, fault.New(fault.Invalid, "usage.nats", "--nats-file says where keys are copied to")
+	}
+	if config.MasterKeyFile == "" {
+		config.MasterKeyFile = filepath.Join(from, "master.key")
+	}
+	master, err := keys.ReadMaster(config.MasterKeyFile)
+	if err != nil {
+		return copied, err
+	}
+	conn, err := nats.Connect(ctx, config.NATSFile, "ledger keys copy", config.Logger)
+	if err != nil {
+		return copied, err
+	}
+	defer conn.Close()
+	shared, err := keys.OpenShared(ctx, conn, master, keys.SharedOptions{Replicas: config.NATSReplicas, Logger: config.Logger})
+	if err != nil {
+		return copied, err
+	}
+	defer func() { err = errors.Join(err, shared.Close()) }()
+	return shared.CopyFrom(ctx, keys.ClosedFolder(filepath.Join(from, "keys")))
+}
