@@ -320,6 +320,8 @@ func (s *Store) pumped(
 				}
 			}
 		}()
+		silence := time.NewTimer(s.timeout)
+		defer silence.Stop()
 		// next waits for what comes, as long as a server may be silent; what is there
 		// already needs no timer.
 		next := func() (r received, ok bool, err error) {
@@ -329,8 +331,7 @@ func (s *Store) pumped(
 			default:
 			}
 			waiting := session.wait()
-			silence := time.NewTimer(s.timeout)
-			defer silence.Stop()
+			silence.Reset(s.timeout)
 			select {
 			case r, ok = <-results:
 				return r, ok, nil
