@@ -72,6 +72,8 @@
 //	NNN….segment         records from position NNN… on: a header, see segmentHeader,
 //	                     then records, see appendRecord; zeros mark the end
 //	index/               Pebble
+//	marker.format-version.999999.999
+//	                     keeps a program of version 1 from beginning a store of its own
 //
 // Keys of the index, big-endian:
 //
