@@ -93,6 +93,9 @@ func (s *site) export() []byte {
 // the events and exports them again: the same bytes.
 func (s *site) rebuildAndCompare() {
 	s.t.Helper()
+	if s.warehouse != nil { // it may have been killed just now
+		s.eventually("ClickHouse answers", func() bool { return exportTables(clickhouse.Config{DSN: s.dsn}, io.Discard) == nil })
+	}
 	if _, code := s.command("report", "summary", "--json"); code != 0 {
 		s.t.Fatalf("catching up ended with %d", code)
 	}
