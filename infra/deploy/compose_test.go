@@ -127,6 +127,9 @@ func TestComposedCluster(t *testing.T) {
 			}
 		}
 	}
+	if number(content, "services", "ledger", "deploy", "replicas") < 2 {
+		t.Error("there are not several ledgers")
+	}
 }
 
 // checkMounts holds that what a service mounts is declared, or lies here; and
