@@ -13,6 +13,7 @@ import (
 
 	"dossierledger/infra/keys"
 	"dossierledger/infra/nats"
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -78,7 +79,21 @@ func TestKurrentDB(t *testing.T) {
 			t.Errorf("docs/deployment.md does not say: %s", text)
 		}
 	}
+	written := connectionLine.FindStringSubmatch(documented)
+	if written == nil {
+		t.Fatal("docs/deployment.md does not say how KurrentDB is reached")
+	}
+	folder := t.TempDir()
+	if out, err := makeCertificates(t, folder, "kurrentdb", "kurrentdb"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	client, err := esdb.ParseConnectionString(strings.NewReplacer("$LEDGER_KURRENTDB", "n0123", "/secrets/cluster/", folder+"/").Replace(written[1]))
+	if err != nil || client.DisableTLS || client.SkipCertificateVerification || len(client.GossipSeeds) != len(addresses) || client.Username != "ledger" || client.Password != "n0123" {
+		t.Errorf("the connection string is read as %+v (%v)", client, err)
+	}
 }
+
+var connectionLine = regexp.MustCompile(`echo "(esdb://[^"]+)" > eventstore`)
 
 var natsBlock = regexp.MustCompile(`(?s)cat > nats\.yaml <<YAML\n(.*?)\nYAML`)
 var accountsBlock = regexp.MustCompile(`(?s)cat > accounts\.conf <<CONF\n(.*?)\nCONF`)
