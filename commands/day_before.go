@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// passedKept bounds the sequences of the day before that are remembered: some
-// ten megabytes.
-const passedKept = 256
+// passedKept bounds the sequences of today and the day before that are remembered:
+// some tens of megabytes.
+const passedKept = 1024
 
 // passedSequence is which allocations a sequence holds, as far as it was read.
 type passedSequence struct {
@@ -21,26 +21,28 @@ type passedSequence struct {
 	next  uint64
 }
 
-// dayBefore finds the allocation of a repeat that comes after midnight, in a
-// store that would not notice its id there and give out a second number. A fault
-// of kind not-found where there is none.
+// dayBefore finds the allocation of a repeat that comes after midnight, or behind
+// many others of its day, in a store that would not notice its id there and give
+// out a second number. A fault of kind not-found where there is none.
 func (s *submission) dayBefore(ctx context.Context, today string, id uuid.UUID) (allocated, error) {
 	none := fault.New(fault.NotFound, "idempotency.not-found", "there was no earlier request with this key")
 	if s.submissions.FindsIDsElsewhere() {
 		return allocated{}, none
 	}
-	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, -1))
-	if err != nil || stream == today {
-		return allocated{}, none
+	streams := []string{today}
+	if before, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, -1)); err == nil && before != today {
+		streams = append(streams, before)
 	}
-	revision, ok, err := s.numbers.find(ctx, stream, id)
-	if err != nil {
-		return allocated{}, err
+	for _, stream := range streams {
+		revision, ok, err := s.numbers.find(ctx, stream, id)
+		if err != nil {
+			return allocated{}, err
+		}
+		if ok {
+			return s.earlier(ctx, stream, id, &revision)
+		}
 	}
-	if !ok {
-		return allocated{}, none
-	}
-	return s.earlier(ctx, stream, id, &revision)
+	return allocated{}, none
 }
 
 // find gives the revision of an allocation in a sequence. What was read before is

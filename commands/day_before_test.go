@@ -44,6 +44,10 @@ func TestARepeatAfterMidnightAsksForNoSecondNumber(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// On the same day too: the store may look no further back than some hundred ids.
+	if again, err := submit("p-1", "h"); err != nil || again.Code != first.Code || store.asked != 1 {
+		t.Errorf("the repeat on the same day was answered %+v, %v, and numbers were asked for %d times", again, err, store.asked)
+	}
 	o.clock.set(o.clock.Now().Add(24 * time.Hour))
 	for range 2 {
 		again, err := submit("p-1", "h")
