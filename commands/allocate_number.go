@@ -41,8 +41,8 @@ type numbers struct {
 	// last is the newest revision of sequences written to lately. It can be old
 	// when another process writes too, which the append notices.
 	last *lru.Cache[string, event.Expected]
-	// passed are the allocations of sequences that have passed.
-	passed *lru.Cache[string, *passedSequence]
+	// read are the allocations of sequences in which a repeat was looked for.
+	read *lru.Cache[string, *sequenceIDs]
 }
 
 // wanted is a number that somebody waits for.
@@ -59,11 +59,11 @@ func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
-	passed, err := lru.New[string, *passedSequence](passedKept)
+	read, err := lru.New[string, *sequenceIDs](sequencesKept)
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
-	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last, passed: passed}, nil
+	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last, read: read}, nil
 }
 
 // give waits for a number. A caller that goes away before its number is written
@@ -155,6 +155,12 @@ func (n *numbers) write(ctx context.Context, stream string, batch []*wanted) {
 			refuse(batch, err)
 			return
 		}
+		rest, err := n.unrepeated(ctx, stream, expected, batch)
+		if err != nil {
+			refuse(batch, err)
+			return
+		}
+		batch = rest
 		var events []event.Event
 		if batch, events = n.encode(ctx, stream, expected, batch); len(batch) == 0 {
 			return

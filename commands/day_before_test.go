@@ -2,7 +2,9 @@ package commands_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,5 +74,50 @@ func TestARepeatAfterMidnightAsksForNoSecondNumber(t *testing.T) {
 	}
 	if other, err := submit("p-3", "h"); err != nil || other.Repeated || store.asked != 3 {
 		t.Errorf("somebody else: %+v, %v", other, err)
+	}
+}
+
+// given a store that looks for ids at a stream's end alone, and another program
+// that gives out numbers of the same sequence, when submissions are repeated, one by
+// one and many at once, then each is answered the same and gets no second number.
+func TestARepeatLongAfterItsNumberAsksForNoSecondOne(t *testing.T) {
+	o := openOffice(t)
+	store := &byStream{Journal: o.Journal}
+	var programs []*commands.Dossiers
+	for range 2 {
+		d, err := commands.NewDossiers(store, store, o.Registers, o.Registers, o.Registers, o.clock.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs = append(programs, d)
+	}
+	who := func(i int) string { return fmt.Sprint("p-", i) }
+	submit := func(i int, hash string) (commands.Answer, error) {
+		return programs[i%2].Submit(t.Context(), commands.Request{Actor: citizen(who(i)), Key: "k", Hash: hash}, application(who(i)))
+	}
+	const n = 12
+	var first [n]commands.Answer
+	for i := range first {
+		var err error
+		if first[i], err = submit(i, "h"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	programs[0], programs[1] = programs[1], programs[0] // each repeats what the other was asked
+	asked := store.asked
+	var all sync.WaitGroup
+	for i := range first {
+		all.Go(func() {
+			again, err := submit(i, "h")
+			if err != nil || !again.Repeated || again.Code != first[i].Code || again.Position != first[i].Position {
+				t.Errorf("the repeat was answered %+v, %v; the first %+v", again, err, first[i])
+			}
+		})
+	}
+	all.Wait()
+	_, err := submit(0, "other")
+	wantCode(t, err, commands.ErrKeyReused.Code)
+	if store.asked != asked {
+		t.Errorf("numbers were asked for %d times more", store.asked-asked)
 	}
 }
