@@ -77,7 +77,7 @@ func TestKafkaGetsEverythingInOrderAlsoWhatWasTooLargeFirst(t *testing.T) {
 receivers:
   - name: warehouse
     streams: [dossier-]
-    attempts: 2
+    attempts: 8
     retry_min: 5ms
     kafka: {brokers: [%q], topic: dossiers, allow_plaintext: true}
 `, broker.ListenAddrs()[0]))

@@ -377,7 +377,8 @@ func TestTLSAndSigningIn(t *testing.T) {
 					t.Errorf("it tells %v", err)
 				}
 			}
-			if got != one.want {
+			// Who is hung up on tries again, until the time is up.
+			if got != one.want && (one.want != "Kafka hangs up" || got != "Kafka did not answer in time") {
 				t.Errorf("%q, want %q", got, one.want)
 			}
 		})
