@@ -61,7 +61,7 @@ func measureReads(ctx context.Context, r *Run, size int) (err error) {
 	}
 	defer func() { err = errors.Join(err, work.remove()) }()
 	events := work.streams * streamEvents
-	r.Point("an append, 64 writers, µs", "µs", ExponentAtMost(0.1), events, float64(time.Since(began).Microseconds())/float64(events))
+	r.Point("an append, 64 writers", "µs", ExponentAtMost(0.1), events, float64(time.Since(began).Microseconds())/float64(events))
 	last := size == r.Events
 	store, err := embedded.Open(ctx, embedded.Options{Dir: work.dir})
 	if err != nil {
@@ -89,18 +89,18 @@ func measureReads(ctx context.Context, r *Run, size int) (err error) {
 			err = r.Grow(ctx, name, unit, ExponentAtMost(limit), events, cost)
 		}
 	}
-	grow("an event of a scan, ns", "ns", 0.1, func(ctx context.Context) (float64, error) {
+	grow("an event of a scan", "ns", 0.1, func(ctx context.Context) (float64, error) {
 		s, err := work.scan(ctx, store)
 		return 1e9 / s.Value, err
 	})
-	grow("a stream, µs", "µs", 0.2, func(ctx context.Context) (float64, error) {
+	grow("a stream", "µs", 0.2, func(ctx context.Context) (float64, error) {
 		s, err := streams.Subject.Measure(ctx)
 		return 1e6 / s.Value, err
 	})
 	if err = errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	grow("opening, ms", "ms", 0.3, func(ctx context.Context) (float64, error) {
+	grow("opening", "ms", 0.3, func(ctx context.Context) (float64, error) {
 		s, err := work.open(ctx)
 		return 1000 * s.Value, err
 	})

@@ -157,7 +157,7 @@ func (r *Result) growthRows() [][]string {
 	}
 	rows := [][]string{append(head, "exponent", "goal", "met")}
 	for _, g := range r.Growths {
-		row := []string{g.Name + ", " + g.Unit}
+		row := []string{strings.TrimSuffix(g.Name+", "+g.Unit, ", ")}
 		for _, size := range sizes {
 			cell := ""
 			if i := slices.IndexFunc(g.Points, func(p Point) bool { return p.Size == size }); i >= 0 {
