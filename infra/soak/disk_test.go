@@ -76,6 +76,9 @@ func (s *site) fillDisk() {
 	s.eventually("commands are refused because the disk is full", func() bool {
 		return s.load.diary.window()["507 eventstore.full"] > 0
 	})
+	// What still fits into the blocks that the log has reserved is done, until the
+	// store has looked at the disk, which it does ten times a second.
+	time.Sleep(time.Second)
 	// From here on the store knows: what is sent now is not done.
 	full := s.load.epoch.Add(1)
 	time.Sleep(s.between(500*time.Millisecond, 2*time.Second))
