@@ -64,10 +64,14 @@ func (d *Dossiers) Act(ctx context.Context, req Request, code string, command do
 	}
 	if state, ok := d.remembered(req, code); ok {
 		// What is appended expects the remembered revision, so that it was the last
-		// one indeed. Anything else, a refusal or a repeat too, is decided on what is read.
-		answer, err := d.decideOn(ctx, req, code, command, state)
-		if err == nil && len(answer.Events) > 0 && !answer.Repeated {
-			return answer, nil
+		// one indeed. A refusal, a repeat and a conflict are decided on what is read.
+		// Any other end of an append is the answer: it may have been carried out.
+		if payloads, err := d.decide(req, code, command, state); err == nil && len(payloads) > 0 {
+			answer, err := d.append(ctx, req, code, command, state, payloads)
+			_, conflict := errors.AsType[*event.WrongRevision](err)
+			if !conflict && !answer.Repeated && fault.CodeOf(err) != "eventstore.id-reused" {
+				return answer, err
+			}
 		}
 	}
 	for try := 1; ; try++ {
@@ -109,7 +113,14 @@ func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, comman
 	if past.repeated != nil {
 		return *past.repeated, nil
 	}
-	return d.decideOn(ctx, req, code, command, past.state)
+	payloads, err := d.decide(req, code, command, past.state)
+	if err != nil {
+		return Answer{}, err
+	}
+	if len(payloads) == 0 {
+		return Answer{Code: code, Revision: past.state.Revision, Events: []string{}}, nil
+	}
+	return d.append(ctx, req, code, command, past.state, payloads)
 }
 
 // remembered is a state that an action can be tried on without reading anything.
@@ -122,22 +133,21 @@ func (d *Dossiers) remembered(req Request, code string) (dossier.State, bool) {
 	return state, req.May == nil || req.May(state) == nil
 }
 
-// decideOn decides on a state that the caller may act on, and appends.
-func (d *Dossiers) decideOn(ctx context.Context, req Request, code string, command dossier.Command, state dossier.State) (Answer, error) {
+// decide decides on a state that the caller may act on; no events where there is
+// nothing to do.
+func (d *Dossiers) decide(req Request, code string, command dossier.Command, state dossier.State) ([]event.Payload, error) {
 	if req.IfRevision != nil && *req.IfRevision != state.Revision {
-		return Answer{}, stale(code, state.Revision)
+		return nil, stale(code, state.Revision)
 	}
 	facts, err := d.facts(req, state)
 	if err != nil {
-		return Answer{}, err
+		return nil, err
 	}
-	payloads, err := dossier.Decide(state, command, facts)
-	if err != nil {
-		return Answer{}, err
-	}
-	if len(payloads) == 0 {
-		return Answer{Code: code, Revision: state.Revision, Events: []string{}}, nil
-	}
+	return dossier.Decide(state, command, facts)
+}
+
+// append appends what was decided on a state, right behind it.
+func (d *Dossiers) append(ctx context.Context, req Request, code string, command dossier.Command, state dossier.State, payloads []event.Payload) (Answer, error) {
 	written, err := d.journal.Append(ctx, dossier.StreamOf(code), event.Exact(state.Revision), req.events(d.now(), payloads)...)
 	if err != nil {
 		return Answer{}, fmt.Errorf("dossier %s: %s: %w", code, command.CommandName(), err)

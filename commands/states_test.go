@@ -1,11 +1,15 @@
 package commands_test
 
 import (
+	"cmp"
+	"context"
 	"testing"
 
 	"dossierledger/commands"
 	"dossierledger/domain/dossier"
+	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
+	"dossierledger/infra/journal"
 )
 
 // given two sets of commands on one ledger, each with what it remembers, when one
@@ -76,6 +80,56 @@ func refusalOf(t *testing.T, o *office, req commands.Request, code string, comma
 		t.Fatal("a ledger that remembers nothing does not refuse")
 	}
 	return fault.CodeOf(err)
+}
+
+var errNoAnswer = fault.New(fault.Unavailable, "test.no-answer", "the store did not answer in time")
+
+// unsure is a journal whose appends are carried out and not answered.
+type unsure struct {
+	*journal.Journal
+	appends int
+}
+
+func (u *unsure) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (event.Written, error) {
+	u.appends++
+	_, err := u.Journal.Append(ctx, stream, expected, events...)
+	return event.Written{}, cmp.Or[error](err, errNoAnswer)
+}
+
+// given a state that is remembered and a store that does not answer in time, when
+// somebody acts, then the caller is told so, and the action is not done once more.
+func TestAnActionOfUnknownOutcomeIsNotTriedAgain(t *testing.T) {
+	o := openOffice(t)
+	u := &unsure{Journal: o.Journal}
+	d, err := commands.NewDossiers(u, o.Journal, o.Registers, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	submitted, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1")}, application("p-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := dossier.AddNote{Visibility: dossier.ForApplicant, Text: "Tôi gửi bổ sung sau"}
+	for round := range 2 { // the second time on what is remembered
+		_, err := d.Act(t.Context(), commands.Request{Actor: citizen("p-1")}, submitted.Code, note)
+		wantCode(t, err, errNoAnswer.Code)
+		if u.appends != round+1 {
+			t.Fatalf("round %d: %d appends", round, u.appends)
+		}
+		reader, err := commands.NewDossiers(o.Journal, o.Journal, o.Registers, o.Registers, o.Registers, o.clock.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Somebody who reads it leaves the newest state.
+		if _, err := reader.Act(t.Context(), commands.Request{Actor: desk}, submitted.Code, dossier.Receive{Slip: "1"}); fault.CodeOf(err) != dossier.ErrComponentsMissing.Code {
+			t.Fatal(err)
+		}
+		newest, ok := reader.States().Get(submitted.Code)
+		if !ok {
+			t.Fatal("nothing is remembered")
+		}
+		d.States().Add(submitted.Code, newest)
+	}
 }
 
 // given a newer state that is remembered, when an older one is added, then the
