@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -111,16 +110,8 @@ func storedBytes(ctx context.Context, dir string) (stored onDisk, payload float6
 	if err := store.Close(); err != nil {
 		return stored, 0, err
 	}
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			stored.bytes += float64(info.Size())
-		}
-		return err
-	})
+	size, err := folderBytes(dir)
+	stored.bytes = float64(size)
 	return stored, payload, err
 }
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -306,16 +304,6 @@ func timeOpening(ctx context.Context, dir string) (Sample, error) {
 
 // onDisk is what the closed store takes, of what data and metadata are.
 func (w *readWork) onDisk() (float64, error) {
-	size := int64(0)
-	err := filepath.WalkDir(w.dir, func(_ string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		info, err := e.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
+	size, err := folderBytes(w.dir)
 	return float64(size) / float64(w.payload), err
 }
