@@ -82,7 +82,7 @@ func next(t testing.TB, messages <-chan *message.Message) (*message.Message, bus
 			t.Fatal("a message without a page")
 		}
 		return m, page
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("no message came")
 	}
 	return nil, bus.Page{}
@@ -143,7 +143,7 @@ func TestARefusedPageComesAgainAndNothingElseInBetween(t *testing.T) {
 			m.Ack()
 			select {
 			case <-m.Context().Done():
-			case <-time.After(10 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Fatal("the context of an answered message goes on")
 			}
 		}
@@ -395,7 +395,7 @@ func drain(t *testing.T, messages <-chan *message.Message) {
 				return
 			}
 			m.Ack()
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatal("the channel stays open")
 		}
 	}

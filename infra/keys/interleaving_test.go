@@ -98,7 +98,7 @@ type act struct {
 }
 
 func (o *office) run(a act) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	m := o.members[a.member]
 	if a.erase {

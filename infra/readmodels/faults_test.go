@@ -23,7 +23,7 @@ import (
 // status waits until a projection is in a state.
 func (w *world) status(r *readmodels.Runner, name string, state readmodels.State) readmodels.Status {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		for _, s := range r.Status(context.Background()) {
 			if s.Name == name && s.State == state {
@@ -39,7 +39,7 @@ func (w *world) status(r *readmodels.Runner, name string, state readmodels.State
 
 func (w *world) waitFor(r *readmodels.Runner, position uint64, names ...string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := r.WaitFor(ctx, position, names...); err != nil {
 		w.t.Fatal(err)

@@ -44,7 +44,7 @@ func TestARebuildDisturbsNeitherReadersNorTheLiveTables(t *testing.T) {
 	others.Go(func() { // and commands go on, their writers reading what they wrote
 		for i := 0; ctx.Err() == nil; i++ {
 			written := w.act(fmt.Sprintf("live-%d", i%7), "x", monday.Add(time.Duration(i)*time.Hour))
-			wait, stop := context.WithTimeout(context.Background(), 20*time.Second)
+			wait, stop := context.WithTimeout(context.Background(), 2*time.Minute)
 			if err := r.WaitFor(wait, written.Position, "dossiers"); err != nil {
 				t.Error(err)
 			}

@@ -210,7 +210,7 @@ func TestBytesThatAreNoRequest(t *testing.T) {
 	} {
 		conn, err := net.Dial("tcp", address)
 		must(t, err)
-		must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		must(t, conn.SetDeadline(time.Now().Add(2*time.Minute)))
 		_, err = conn.Write([]byte(c.bytes))
 		must(t, err)
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)

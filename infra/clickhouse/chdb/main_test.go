@@ -47,7 +47,7 @@ func open(t testing.TB, dir string, options chdb.Options) (*chdb.Engine, driver.
 	conn := connect(t, engine, 32)
 	t.Cleanup(func() {
 		_ = conn.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 		defer cancel()
 		if err := engine.Close(ctx); err != nil {
 			t.Errorf("closing the engine: %v", err)

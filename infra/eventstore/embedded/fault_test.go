@@ -84,7 +84,7 @@ func must(_ string, batch []eventstore.Proposed) []eventstore.Proposed { return 
 // appendWhenThereIsRoom repeats an append until the store has noticed the room.
 func appendWhenThereIsRoom(t *testing.T, s *embedded.Store, stream string, batch []eventstore.Proposed) event.Written {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		w, err := s.Append(t.Context(), stream, event.Any, batch...)
 		if err == nil {
 			return w
@@ -176,7 +176,7 @@ func TestFreeSpaceBelowTheReserveRefusesAppends(t *testing.T) {
 		t.Fatal(err)
 	}
 	usage(1 << 20)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		_, err := s.Append(t.Context(), "a", event.Any, must(batchOf(1))...)
 		if errors.Is(err, eventstore.ErrFull) {
 			break

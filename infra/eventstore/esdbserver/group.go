@@ -34,8 +34,7 @@ type group struct {
 	live    bool
 	// window holds what was fetched and not passed by the checkpoint, in order.
 	window []*message
-	// waiting are those that are to be sent, in order; repeated ones come first
-	// because they are older.
+	// waiting are those that are to be sent, in order.
 	waiting []*message
 	sent    map[uuid.UUID]*message
 	// room is signalled when the window may have become shorter.
@@ -135,7 +134,9 @@ func (g *group) leave(c *consumer) {
 	g.dispatch()
 }
 
-// put queues a message that was sent before, at its place in order.
+// put queues a message at its place in order: one that comes back is older than
+// those that were not sent yet, and a parked one that is replayed after a restart
+// can be newer than what is read from the stream again.
 func (g *group) put(m *message) {
 	m.to = nil
 	i, _ := slices.BinarySearchFunc(g.waiting, m.at, func(w *message, at uint64) int {
@@ -367,7 +368,7 @@ func (g *group) fetchOnce() (err error) {
 				g.finish(m)
 				break
 			}
-			g.waiting = append(g.waiting, m)
+			g.put(m)
 			g.dispatch()
 		case d.Checkpoint != nil:
 			at := *d.Checkpoint

@@ -48,7 +48,7 @@ func (n *node) start(t testing.TB) {
 // listen takes an address that may just have been left.
 func listen(t testing.TB, address string) net.Listener {
 	t.Helper()
-	for range 100 {
+	for range 3000 {
 		l, err := net.Listen("tcp", address)
 		if err == nil {
 			return l
