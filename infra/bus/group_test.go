@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -12,35 +11,29 @@ import (
 
 	"dossierledger/infra/bus"
 	"dossierledger/infra/eventstore"
-	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/eventstore/esdb"
-	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 )
 
-// node is the embedded store behind EventStoreDB's protocol, which can be stopped
-// and started again, with a client's store in front.
+// node is a server of EventStoreDB's protocol that can be stopped and started
+// again, with a client's store in front.
 type node struct {
 	*esdb.Store
-	embedded *embedded.Store
-	address  string
-	server   *esdbserver.Server
-	served   chan error
+	server *esdbtest.Node
 }
 
 func startNode(t testing.TB) *node {
 	t.Helper()
-	n := &node{embedded: openStore(t), address: "127.0.0.1:0"}
-	n.start(t)
-	t.Cleanup(func() { n.stop(t) })
-	n.Store = connect(t, n.address)
+	n := &node{server: esdbtest.StartNode(t)}
+	n.Store = connect(t, n.server.URL())
 	return n
 }
 
-func connect(t testing.TB, address string) *esdb.Store {
+func connect(t testing.TB, url string) *esdb.Store {
 	t.Helper()
-	s, err := esdb.Open(context.Background(), esdb.Options{ConnectionString: "esdb://" + address + "?tls=false"})
+	s, err := esdb.Open(context.Background(), esdb.Options{ConnectionString: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,30 +43,6 @@ func connect(t testing.TB, address string) *esdb.Store {
 		}
 	})
 	return s
-}
-
-func (n *node) start(t testing.TB) {
-	t.Helper()
-	listener, err := net.Listen("tcp", n.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.address = listener.Addr().String()
-	if n.server, err = esdbserver.New(n.embedded, esdbserver.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	n.served = make(chan error, 1)
-	go func() { n.served <- n.server.Serve(listener) }()
-}
-
-func (n *node) stop(t testing.TB) {
-	t.Helper()
-	if err := n.server.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-n.served; err != nil {
-		t.Error(err)
-	}
 }
 
 func consumer(t testing.TB, s *esdb.Store, config bus.GroupConfig) *bus.GroupSubscriber {
@@ -209,7 +178,7 @@ func TestWhatIsRefusedTooOftenOrForGoodIsParked(t *testing.T) {
 func parked(t testing.TB, n *node) []string {
 	t.Helper()
 	var links []string
-	for e, err := range n.embedded.ReadAll(t.Context(), eventstore.AllRead{Filter: eventstore.Filter{StreamPrefixes: []string{"$persistentsubscription-s::workers-parked"}}}) {
+	for e, err := range n.server.Store.ReadAll(t.Context(), eventstore.AllRead{Filter: eventstore.Filter{StreamPrefixes: []string{"$persistentsubscription-s::workers-parked"}}}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,9 +247,9 @@ func TestAGroupGoesOnAfterTheServerWasAway(t *testing.T) {
 				t.Fatalf("after %d restarts %d events came", round, len(seen))
 			}
 		}
-		n.stop(t)
+		n.server.Stop(t)
 		time.Sleep(20 * time.Millisecond)
-		n.start(t)
+		n.server.Start(t)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	gossipapi "github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
@@ -102,7 +103,7 @@ func (c *cluster) elect(t testing.TB, number int) {
 
 func (m *member) serve(t testing.TB, serve func(net.Listener) error, stop func() error) {
 	t.Helper()
-	l := listen(t, m.address)
+	l := esdbtest.Listen(t, m.address)
 	m.address = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- serve(l) }()
@@ -215,7 +216,7 @@ func TestNothingIsLostOrDoubledOverElections(t *testing.T) {
 	c := startCluster(t)
 	c.elect(t, 0)
 	s := open(t, c.seeds("&maxDiscoverAttempts=3&discoveryInterval=20"))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var working sync.WaitGroup
 	for w := range writers {

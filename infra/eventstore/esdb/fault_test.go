@@ -15,6 +15,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/esdb"
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/google/uuid"
 )
 
@@ -27,9 +28,9 @@ func proposed(data string) eventstore.Proposed {
 func TestNothingIsLostOrDoubledOverRestarts(t *testing.T) {
 	t.Parallel()
 	const writers, each, restarts = 6, 60, 4
-	n := startNode(t)
-	s := open(t, n.connectionString())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	n := esdbtest.StartNode(t)
+	s := open(t, n.URL())
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var wg, writing sync.WaitGroup
 	failures := make(chan error, writers+8)
@@ -81,7 +82,7 @@ func TestNothingIsLostOrDoubledOverRestarts(t *testing.T) {
 	}
 	for range restarts {
 		time.Sleep(60 * time.Millisecond)
-		n.restart(t)
+		n.Restart(t)
 	}
 	writing.Wait()
 	wg.Wait()
@@ -105,9 +106,9 @@ func TestNothingIsLostOrDoubledOverRestarts(t *testing.T) {
 
 func TestAServerThatIsAwayIsUnavailableInTime(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	s := open(t, n.connectionString())
-	n.stop(t)
+	n := esdbtest.StartNode(t)
+	s := open(t, n.URL())
+	n.Stop(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := s.Append(ctx, "a", event.Any, proposed("1"))
@@ -119,7 +120,7 @@ func TestAServerThatIsAwayIsUnavailableInTime(t *testing.T) {
 			t.Errorf("read: %v", err)
 		}
 	}
-	n.start(t)
+	n.Start(t)
 	if _, err := s.Append(t.Context(), "a", event.None, proposed("1")); err != nil {
 		t.Errorf("append when the server is back: %v", err)
 	}
@@ -127,8 +128,8 @@ func TestAServerThatIsAwayIsUnavailableInTime(t *testing.T) {
 
 func TestWhatTheServerRefusesHasItsType(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, esdbserver.Options{MaxAppendBytes: 1000})
-	s := open(t, n.connectionString())
+	n := esdbtest.StartNode(t, esdbserver.Options{MaxAppendBytes: 1000})
+	s := open(t, n.URL())
 	if _, err := s.Append(t.Context(), "a", event.Any, proposed(strings.Repeat("x", 2000))); !errors.Is(err, eventstore.ErrTooLarge) {
 		t.Errorf("%v, want ErrTooLarge", err)
 	}
@@ -158,9 +159,9 @@ func TestWhatTheServerRefusesHasItsType(t *testing.T) {
 
 func TestAReadOnlyServerDeniesAppends(t *testing.T) {
 	t.Parallel()
-	n := startNode(t, esdbserver.Options{ReadOnly: true})
-	s := open(t, n.connectionString())
-	if _, err := n.store.Append(t.Context(), "a", event.None, proposed("1")); err != nil {
+	n := esdbtest.StartNode(t, esdbserver.Options{ReadOnly: true})
+	s := open(t, n.URL())
+	if _, err := n.Store.Append(t.Context(), "a", event.None, proposed("1")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Append(t.Context(), "a", event.Any, proposed("2")); !errors.Is(err, esdb.ErrAccessDenied) {
@@ -178,8 +179,8 @@ func TestAReadOnlyServerDeniesAppends(t *testing.T) {
 
 func TestCloseEndsWhatWaits(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	s := open(t, n.connectionString())
+	n := esdbtest.StartNode(t)
+	s := open(t, n.URL())
 	sub, err := s.Subscribe(t.Context(), eventstore.SubscribeTo{})
 	if err != nil {
 		t.Fatal(err)
@@ -210,9 +211,9 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 
 func TestARepetitionIsFoundBehindOtherWriters(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	s := open(t, n.connectionString())
-	other := open(t, n.connectionString())
+	n := esdbtest.StartNode(t)
+	s := open(t, n.URL())
+	other := open(t, n.URL())
 	batch := []eventstore.Proposed{proposed("1"), proposed("2")}
 	first, err := other.Append(t.Context(), "a", event.None, batch...)
 	if err != nil {
@@ -235,8 +236,8 @@ func TestARepetitionIsFoundBehindOtherWriters(t *testing.T) {
 // time, one of them behind another event. Whoever finds it where its own append
 // could not have put it is told that it is a repetition.
 func TestWhatAnotherProgramPutElsewhereIsARepetition(t *testing.T) {
-	n := startNode(t)
-	one, other := open(t, n.connectionString()), open(t, n.connectionString())
+	n := esdbtest.StartNode(t)
+	one, other := open(t, n.URL()), open(t, n.URL())
 	last, err := one.Append(t.Context(), "s", event.None, proposed("first"))
 	if err != nil {
 		t.Fatal(err)
@@ -265,14 +266,14 @@ func TestWhatAnotherProgramPutElsewhereIsARepetition(t *testing.T) {
 
 func TestACopiedEventKeepsItsTime(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	s := open(t, n.connectionString())
+	n := esdbtest.StartNode(t)
+	s := open(t, n.URL())
 	at := time.Date(2020, 1, 2, 3, 4, 5, 6, time.UTC)
 	e := eventstore.Recorded{ID: uuid.New(), Type: "t", Data: []byte("1"), Metadata: []byte(`{"by":"x"}`), Stream: "a", RecordedAt: at}
 	if err := s.Import().Add(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	n.restart(t)
+	n.Restart(t)
 	// The same again, as after an answer that was lost, adds nothing.
 	if err := s.Import().Add(t.Context(), e); err != nil {
 		t.Fatal(err)
@@ -290,7 +291,7 @@ func TestACopiedEventKeepsItsTime(t *testing.T) {
 
 func TestAnAppendSetsNoTime(t *testing.T) {
 	t.Parallel()
-	s := open(t, startNode(t).connectionString())
+	s := open(t, esdbtest.StartNode(t).URL())
 	e := proposed("1")
 	e.Metadata = []byte(`{"$recordedAt":"2020-01-02T03:04:05.000000006Z","by":"x"}`)
 	if _, err := s.Append(t.Context(), "a", event.None, e); !errors.Is(err, eventstore.ErrInvalid) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"dossierledger/infra/eventstore/storetest"
 )
 
@@ -14,11 +15,11 @@ import (
 // while connections are cut and the server is started again.
 func TestAppendsHaveASingleOrder(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
+	n := esdbtest.StartNode(t)
 	h := storetest.NewHistory(0, nil)
 	for round := range 3 {
-		p := startProxy(t, n.address)
-		direct, cut := open(t, n.connectionString()), open(t, "esdb://"+p.listener.Addr().String()+"?tls=false")
+		p := startProxy(t, n.Address)
+		direct, cut := open(t, n.URL()), open(t, "esdb://"+p.listener.Addr().String()+"?tls=false")
 		var streams []string
 		for i := range 4 {
 			streams = append(streams, fmt.Sprintf("r%d-%d", round, i))
@@ -37,7 +38,7 @@ func TestAppendsHaveASingleOrder(t *testing.T) {
 			case <-acted:
 				acting = false
 			case <-restart:
-				n.restart(t)
+				n.Restart(t)
 			case <-time.After(time.Duration(5+rand.IntN(30)) * time.Millisecond):
 				p.cut()
 			}

@@ -10,6 +10,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/eventstore/esdb"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 )
@@ -19,8 +20,8 @@ import (
 // store and through one of two adapters, and compares every answer.
 func TestAppendsAnswerAsTheEmbeddedStoreDoes(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	adapters := []*esdb.Store{open(t, n.connectionString()), open(t, n.connectionString())}
+	n := esdbtest.StartNode(t)
+	adapters := []*esdb.Store{open(t, n.URL()), open(t, n.URL())}
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
 		round++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	client "github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
@@ -12,9 +13,9 @@ type nativeClient = client.Client
 var nativeTombstone = client.TombstoneStreamOptions{ExpectedRevision: client.Any{}}
 
 // native does something with the official client.
-func native(t testing.TB, n *node, do func(context.Context, *nativeClient) error) {
+func native(t testing.TB, n *esdbtest.Node, do func(context.Context, *nativeClient) error) {
 	t.Helper()
-	config, err := client.ParseConnectionString(n.connectionString())
+	config, err := client.ParseConnectionString(n.URL())
 	if err != nil {
 		t.Fatal(err)
 	}

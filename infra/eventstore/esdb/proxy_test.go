@@ -12,6 +12,7 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -29,7 +30,7 @@ type proxy struct {
 }
 
 func startProxy(t testing.TB, target string) *proxy {
-	p := &proxy{listener: listen(t, "127.0.0.1:0"), target: target, open: map[net.Conn]*atomic.Bool{}}
+	p := &proxy{listener: esdbtest.Listen(t, "127.0.0.1:0"), target: target, open: map[net.Conn]*atomic.Bool{}}
 	p.work.Go(func() {
 		for {
 			from, err := p.listener.Accept()
@@ -112,12 +113,12 @@ func (p *proxy) cut() {
 func TestNothingIsLostOrDoubledOverACutConnection(t *testing.T) {
 	t.Parallel()
 	const writers, each = 4, 80
-	n := startNode(t)
-	p := startProxy(t, n.address)
+	n := esdbtest.StartNode(t)
+	p := startProxy(t, n.Address)
 	s := open(t, "esdb://"+p.listener.Addr().String()+"?tls=false")
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	done := make(chan struct{})
 	var wg sync.WaitGroup

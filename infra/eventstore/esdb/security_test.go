@@ -24,7 +24,7 @@ func TestCredentialsAndCertificates(t *testing.T) {
 	authority := esdbtest.NewAuthority(t)
 	server, ca := esdbtest.Certificate(t)
 	server.ClientCAs, server.ClientAuth = authority.Pool, tls.VerifyClientCertIfGiven
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x"},
 	}})
 	_, otherCA := esdbtest.Certificate(t)
@@ -48,7 +48,7 @@ func TestCredentialsAndCertificates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, err := esdb.Open(t.Context(), esdb.Options{Timeout: 2 * time.Second,
-				ConnectionString: "esdb://" + c.login + n.address + "?tls=true&maxDiscoverAttempts=1&tlsCAFile=" + c.ca + c.certificate})
+				ConnectionString: "esdb://" + c.login + n.Address + "?tls=true&maxDiscoverAttempts=1&tlsCAFile=" + c.ca + c.certificate})
 			if c.refusal != nil {
 				if !errors.Is(err, c.refusal) {
 					t.Errorf("%v, want %s", err, c.refusal.Code)
@@ -72,10 +72,10 @@ func TestCredentialsAndCertificates(t *testing.T) {
 func TestAnAccessListIsHeard(t *testing.T) {
 	t.Parallel()
 	server, ca := esdbtest.Certificate(t)
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x"},
 	}})
-	at := "@" + n.address + "?tls=true&tlsCAFile=" + ca
+	at := "@" + n.Address + "?tls=true&tlsCAFile=" + ca
 	admin, an, ctx := open(t, "esdb://admin:changeit"+at), open(t, "esdb://an:x"+at), t.Context()
 	for _, stream := range []string{"open", "unwritable", "unreadable"} {
 		if _, err := an.Append(ctx, stream, event.None, proposed("1")); err != nil {
@@ -122,8 +122,8 @@ func TestAnAccessListIsHeard(t *testing.T) {
 // stream that is not there, is there, was deleted and was written again.
 func TestAWrongRevisionTellsTheActualOne(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	s, ctx := open(t, n.connectionString()), t.Context()
+	n := esdbtest.StartNode(t)
+	s, ctx := open(t, n.URL()), t.Context()
 	expect := func(expected event.Expected, exists bool, actual uint64) {
 		t.Helper()
 		_, err := s.Append(ctx, "a", expected, proposed("x"))

@@ -10,6 +10,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/esdb"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 )
 
 // impatient opens an adapter through the proxy that takes a server for away that
@@ -31,13 +32,13 @@ func impatient(t *testing.T, p *proxy) *esdb.Store {
 // within fails the test rather than letting it hang, long after what is promised.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
 // filled appends events to a stream, more than a connection takes ahead.
-func filled(t *testing.T, n *node, stream string, count int) {
+func filled(t *testing.T, n *esdbtest.Node, stream string, count int) {
 	t.Helper()
 	data := make([]byte, 4<<10)
 	for i := 0; i < count; i += 500 {
@@ -45,7 +46,7 @@ func filled(t *testing.T, n *node, stream string, count int) {
 		for j := range batch {
 			batch[j] = proposed(string(data))
 		}
-		if _, err := n.store.Append(t.Context(), stream, event.Any, batch...); err != nil {
+		if _, err := n.Store.Append(t.Context(), stream, event.Any, batch...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +57,7 @@ func filled(t *testing.T, n *node, stream string, count int) {
 func TestAReadThatFallsSilentEnds(t *testing.T) {
 	t.Parallel()
 	const count = 3000
-	n := startNode(t)
+	n := esdbtest.StartNode(t)
 	filled(t, n, "a", count)
 	for _, forGood := range []bool{true, false} {
 		for name, read := range map[string]func(*esdb.Store) func(func(eventstore.Recorded, error) bool){
@@ -72,7 +73,7 @@ func TestAReadThatFallsSilentEnds(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, for good %v", name, forGood), func(t *testing.T) {
 				t.Parallel()
-				p := startProxy(t, n.address)
+				p := startProxy(t, n.Address)
 				s := impatient(t, p)
 				seen := 0
 				var failed error
@@ -103,12 +104,12 @@ func TestAReadThatFallsSilentEnds(t *testing.T) {
 // wait and under appends.
 func TestASilentConnectionIsGivenUp(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	p := startProxy(t, n.address)
+	n := esdbtest.StartNode(t)
+	p := startProxy(t, n.Address)
 	s := impatient(t, p)
 	ctx := within(t)
 	for i := range 3 {
-		if _, err := n.store.Append(ctx, "a", event.Any, proposed(fmt.Sprint(i))); err != nil {
+		if _, err := n.Store.Append(ctx, "a", event.Any, proposed(fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,7 +126,7 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 	// Whoever waits on the connection that was made silent would wait for ever.
 	p.silence(false)
 	for i := range 3 {
-		if _, err := n.store.Append(ctx, "a", event.Any, proposed(fmt.Sprint(3+i))); err != nil {
+		if _, err := n.Store.Append(ctx, "a", event.Any, proposed(fmt.Sprint(3+i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,8 +169,8 @@ func expectEvents(ctx context.Context, t *testing.T, sub eventstore.Subscription
 // connection that was made silent: it must learn of it, and be able to join again.
 func TestASilentConnectionEndsAMembership(t *testing.T) {
 	t.Parallel()
-	n := startNode(t)
-	p := startProxy(t, n.address)
+	n := esdbtest.StartNode(t)
+	p := startProxy(t, n.Address)
 	s := impatient(t, p)
 	ctx := within(t)
 	group := eventstore.Group{Name: "g", Stream: "a"}
@@ -181,7 +182,7 @@ func TestASilentConnectionEndsAMembership(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.silence(false)
-	if _, err := n.store.Append(ctx, "a", event.Any, proposed("1")); err != nil {
+	if _, err := n.Store.Append(ctx, "a", event.Any, proposed("1")); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := m.Next(ctx); fault.KindOf(err) != fault.Unavailable {

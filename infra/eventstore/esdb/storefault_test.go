@@ -10,6 +10,7 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 )
 
 // failing is a store that has lost its disk: it answers with one refusal.
@@ -34,12 +35,12 @@ func (f failing) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2
 func TestFaultsOfTheStoreKeepTheirType(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []*fault.Error{eventstore.ErrFull, eventstore.ErrCorrupt, eventstore.ErrInvalid} {
-		n := startNode(t)
-		server, err := esdbserver.New(failing{n.store, fault.New(refusal.Kind, refusal.Code, "position 17")}, esdbserver.Options{})
+		n := esdbtest.StartNode(t)
+		server, err := esdbserver.New(failing{n.Store, fault.New(refusal.Kind, refusal.Code, "position 17")}, esdbserver.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := listen(t, "127.0.0.1:0")
+		l := esdbtest.Listen(t, "127.0.0.1:0")
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }()
 		s := open(t, "esdb://"+l.Addr().String()+"?tls=false")

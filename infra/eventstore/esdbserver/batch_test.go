@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -31,8 +32,8 @@ func toStream(name string) *streamsapi.BatchAppendReq_Options {
 // TestABatchCallCarriesManyAppends in pieces that are mixed, and of which some are
 // too late before they begin.
 func TestABatchCallCarriesManyAppends(t *testing.T) {
-	n := startNode(t)
-	conn, err := grpc.NewClient(n.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	n := esdbtest.StartNode(t)
+	conn, err := grpc.NewClient(n.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestABatchCallCarriesManyAppends(t *testing.T) {
 	if err := call.CloseSend(); err != nil {
 		t.Fatal(err)
 	}
-	c := connect(t, "esdb://"+n.address+"?tls=false")
+	c := connect(t, n.URL())
 	from, err := c.ReadStream(t.Context(), "late", esdb.ReadStreamOptions{}, 1)
 	if got, err := readAll(t, from, err); codeOf(err) != esdb.ErrorCodeResourceNotFound {
 		t.Errorf("what was too late is there: %d events, %v", len(got), err)
@@ -89,8 +90,8 @@ func TestABatchCallCarriesManyAppends(t *testing.T) {
 
 // TestWhatIsTooOldIsNotShown sets $maxAge, under which events leave one by one.
 func TestWhatIsTooOldIsNotShown(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	for stream, age := range map[string]time.Duration{"young": time.Hour, "old": time.Second} {
 		metadata := esdb.StreamMetadata{}
 		metadata.SetMaxAge(age)

@@ -4,14 +4,15 @@ import (
 	"testing"
 
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
 // TestAnIDMayBeInSeveralStreams writes the same events to several streams, alone
 // and beside others, again, and over a restart.
 func TestAnIDMayBeInSeveralStreams(t *testing.T) {
-	n := startNode(t, esdbserver.Options{IDsPerStream: true})
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t, esdbserver.Options{IDsPerStream: true})
+	c, ctx := connect(t, n.URL()), t.Context()
 	shared := one("shared.v1")
 	shared.Metadata = []byte{0, 1, 2, 0xff}
 	write := func(c *esdb.Client, stream string, expected esdb.ExpectedRevision, events ...esdb.EventData) *esdb.WriteResult {
@@ -26,8 +27,8 @@ func TestAnIDMayBeInSeveralStreams(t *testing.T) {
 	write(c, "a", esdb.NoStream{}, shared)
 	first := write(c, "b", esdb.NoStream{}, batch...)
 	write(c, "c", esdb.NoStream{}, shared)
-	n.restart(t)
-	c = connect(t, "esdb://"+n.address+"?tls=false")
+	n.Restart(t)
+	c = connect(t, n.URL())
 	if again := write(c, "b", esdb.NoStream{}, batch...); *again != *first {
 		t.Errorf("repeated: %+v, first %+v", again, first)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
@@ -16,8 +17,8 @@ func linkTo(stream string, revision int) esdb.EventData {
 // TestLinksAreResolvedForWhoAsks reads links to what is there, to what is not there
 // and to what was deleted, in every kind of read.
 func TestLinksAreResolvedForWhoAsks(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	append := func(stream string, events ...esdb.EventData) {
 		t.Helper()
 		if _, err := c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{}, events...); err != nil {
@@ -103,8 +104,8 @@ func addEvent(to []*esdb.ResolvedEvent, e *esdb.ResolvedEvent) []*esdb.ResolvedE
 // TestPinningLooksThroughLinks holds that links to events of one stream go to one
 // subscriber, in whatever stream the links are.
 func TestPinningLooksThroughLinks(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	pinned := settings(func(s *esdb.PersistentSubscriptionSettings) {
 		s.ConsumerStrategyName, s.ResolveLinkTos = esdb.ConsumerStrategyPinned, true
 	})

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 )
 
 // TestNodeClients holds the server to EventStoreDB's and KurrentDB's own clients for
@@ -40,8 +42,8 @@ func TestNodeClients(t *testing.T) {
 }
 
 func runNode(ctx context.Context, t *testing.T, dir, library string) {
-	n := startNode(t)
-	run := exec.CommandContext(ctx, "node", "client.mjs", n.address, library)
+	n := esdbtest.StartNode(t)
+	run := exec.CommandContext(ctx, "node", "client.mjs", n.Address, library)
 	run.Dir = dir
 	run.Stderr = os.Stderr
 	in, err := run.StdinPipe()
@@ -59,7 +61,7 @@ func runNode(ctx context.Context, t *testing.T, dir, library string) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		switch line := lines.Text(); {
 		case line == "restart":
-			n.restart(t)
+			n.Restart(t)
 			if _, err := fmt.Fprintln(in, "restarted"); err != nil {
 				t.Errorf("tell the client of the restart: %v", err)
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
@@ -79,8 +80,8 @@ func (s *seen) events() int {
 }
 
 func TestPinnedEventsOfAStreamStayWithOneSubscriber(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	pinned := settings(func(s *esdb.PersistentSubscriptionSettings) { s.ConsumerStrategyName = esdb.ConsumerStrategyPinned })
 	if err := c.CreatePersistentSubscriptionToAll(ctx, "g", esdb.PersistentAllSubscriptionOptions{Settings: pinned, StartFrom: esdb.Start{},
 		Filter: &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: []string{"s-"}}}); err != nil {
@@ -143,8 +144,8 @@ func TestPinnedEventsOfAStreamStayWithOneSubscriber(t *testing.T) {
 }
 
 func TestDispatchToSingleFillsOneSubscriberFirst(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	single := settings(func(s *esdb.PersistentSubscriptionSettings) {
 		s.ConsumerStrategyName = esdb.ConsumerStrategyDispatchToSingle
 	})
@@ -163,8 +164,8 @@ func TestDispatchToSingleFillsOneSubscriberFirst(t *testing.T) {
 }
 
 func TestWhatIsNotAnsweredIsSentAgainAndParkedInTheEnd(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	quick := settings(func(s *esdb.PersistentSubscriptionSettings) { s.MessageTimeout, s.MaxRetryCount = 150, 2 })
 	if err := c.CreatePersistentSubscription(ctx, "a", "g", esdb.PersistentStreamSubscriptionOptions{Settings: quick, StartFrom: esdb.Start{}}); err != nil {
 		t.Fatal(err)
@@ -198,8 +199,8 @@ func TestWhatIsNotAnsweredIsSentAgainAndParkedInTheEnd(t *testing.T) {
 }
 
 func TestWhatASubscriberHadGoesToAnother(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	if err := c.CreatePersistentSubscription(ctx, "a", "g", esdb.PersistentStreamSubscriptionOptions{
 		Settings: settings(func(*esdb.PersistentSubscriptionSettings) {}), StartFrom: esdb.Start{}}); err != nil {
 		t.Fatal(err)
@@ -225,9 +226,9 @@ func TestWhatASubscriberHadGoesToAnother(t *testing.T) {
 // TestAGroupBeginsWhereItWasMade holds that "from the end" means the end when the
 // group was made, not when its first subscriber came; restarts change nothing.
 func TestAGroupBeginsWhereItWasMade(t *testing.T) {
-	n := startNode(t)
+	n := esdbtest.StartNode(t)
 	ctx := t.Context()
-	c := connect(t, "esdb://"+n.address+"?tls=false")
+	c := connect(t, n.URL())
 	if _, err := c.AppendToStream(ctx, "a", esdb.AppendToStreamOptions{}, one("before.v1")); err != nil {
 		t.Fatal(err)
 	}
@@ -240,8 +241,8 @@ func TestAGroupBeginsWhereItWasMade(t *testing.T) {
 	if _, err := c.AppendToStream(ctx, "a", esdb.AppendToStreamOptions{}, one("after.v1"), one("later.v1")); err != nil {
 		t.Fatal(err)
 	}
-	n.restart(t)
-	c = connect(t, "esdb://"+n.address+"?tls=false")
+	n.Restart(t)
+	c = connect(t, n.URL())
 	for group, want := range map[string]string{"g": "after.v1", "from 2": "later.v1"} {
 		got := make(chan string, 10)
 		worker(t, c, "a", group, 1, func(_ *esdb.PersistentSubscription, e *esdb.ResolvedEvent, _ int) { got <- e.Event.EventType })
@@ -254,9 +255,9 @@ func TestAGroupBeginsWhereItWasMade(t *testing.T) {
 // TestAGroupGoesOnBehindItsCheckpoint works through a stream with many restarts:
 // every event is done at least once, and those before a checkpoint once only.
 func TestAGroupGoesOnBehindItsCheckpoint(t *testing.T) {
-	n := startNode(t)
+	n := esdbtest.StartNode(t)
 	ctx := t.Context()
-	c := connect(t, "esdb://"+n.address+"?tls=false")
+	c := connect(t, n.URL())
 	if err := c.CreatePersistentSubscription(ctx, "a", "g", esdb.PersistentStreamSubscriptionOptions{
 		Settings: settings(func(*esdb.PersistentSubscriptionSettings) {}), StartFrom: esdb.Start{}}); err != nil {
 		t.Fatal(err)
@@ -274,7 +275,7 @@ func TestAGroupGoesOnBehindItsCheckpoint(t *testing.T) {
 		if round > 20 {
 			t.Fatalf("%d of %d events after %d rounds", got.events(), total, round)
 		}
-		c := connect(t, "esdb://"+n.address+"?tls=false")
+		c := connect(t, n.URL())
 		start := got.events()
 		enough := make(chan struct{})
 		var once sync.Once
@@ -285,7 +286,7 @@ func TestAGroupGoesOnBehindItsCheckpoint(t *testing.T) {
 			}
 		})
 		<-enough
-		n.restart(t)
+		n.Restart(t)
 	}
 	got.mu.Lock()
 	defer got.mu.Unlock()

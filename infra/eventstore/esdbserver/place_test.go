@@ -7,6 +7,7 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	streamsapi "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -18,8 +19,8 @@ import (
 // TestCaughtUpSaysWhere reads the fields that newer clients look at: when, and from
 // where a subscription could go on.
 func TestCaughtUpSaysWhere(t *testing.T) {
-	n := startNode(t)
-	conn, err := grpc.NewClient(n.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	n := esdbtest.StartNode(t)
+	conn, err := grpc.NewClient(n.Address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestCaughtUpSaysWhere(t *testing.T) {
 	}
 	var written event.Written
 	for range 3 {
-		if written, err = n.store.Append(t.Context(), "a", event.Any, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
+		if written, err = n.Store.Append(t.Context(), "a", event.Any, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
 			t.Fatal(err)
 		}
 	}

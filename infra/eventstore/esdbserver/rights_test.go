@@ -17,10 +17,10 @@ import (
 // exactly this right is what the user has, under any of the user's roles.
 func TestAnAccessListDecides(t *testing.T) {
 	server, ca := esdbtest.Certificate(t)
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x", Groups: []string{"clerks"}},
 	}})
-	at := "@" + n.address + "?tls=true&tlsCAFile=" + ca
+	at := "@" + n.Address + "?tls=true&tlsCAFile=" + ca
 	admin, an, ctx := connect(t, "esdb://admin:changeit"+at), connect(t, "esdb://an:x"+at), t.Context()
 	// stream makes one with an access list, written by the administrator.
 	made := 0
@@ -83,10 +83,10 @@ func TestAnAccessListDecides(t *testing.T) {
 // not, and that $all shows a user no more than each stream would.
 func TestDefaultsOfAccess(t *testing.T) {
 	server, ca := esdbtest.Certificate(t)
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {Password: "x", Groups: []string{"clerks"}},
 	}})
-	at := "@" + n.address + "?tls=true&tlsCAFile=" + ca
+	at := "@" + n.Address + "?tls=true&tlsCAFile=" + ca
 	admin, an, ctx := connect(t, "esdb://admin:changeit"+at), connect(t, "esdb://an:x"+at), t.Context()
 	write := func(name, kind, data string) {
 		t.Helper()
@@ -139,10 +139,10 @@ func TestACertificateIsALogin(t *testing.T) {
 	authority := esdbtest.NewAuthority(t)
 	server, ca := esdbtest.Certificate(t)
 	server.ClientCAs, server.ClientAuth = authority.Pool, tls.VerifyClientCertIfGiven
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "an": {},
 	}})
-	if _, err := n.store.Append(t.Context(), "a", event.None, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
+	if _, err := n.Store.Append(t.Context(), "a", event.None, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -158,7 +158,7 @@ func TestACertificateIsALogin(t *testing.T) {
 		"no certificate and no password":       {"an:@", "", nil, false, false},
 		"only a password":                      {"admin:changeit@", "", nil, true, true},
 	} {
-		connection := "esdb://" + c.login + n.address + "?tls=true&tlsCAFile=" + ca
+		connection := "esdb://" + c.login + n.Address + "?tls=true&tlsCAFile=" + ca
 		if c.by != nil {
 			cert, key := c.by.User(t, c.certificate)
 			connection += "&userCertFile=" + cert + "&userKeyFile=" + key

@@ -68,10 +68,10 @@ func readAll(t testing.TB, from *esdb.ReadStream, err error) ([]*esdb.ResolvedEv
 
 func TestCredentialsDecideOverTLS(t *testing.T) {
 	server, ca := esdbtest.Certificate(t)
-	n := startNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
+	n := esdbtest.StartNode(t, esdbserver.Options{TLS: server, Users: map[string]esdbserver.User{
 		"admin": {Password: "changeit", Admin: true}, "reader": {Password: "pass:word"},
 	}})
-	at := "@" + n.address + "?tls=true&tlsCAFile=" + ca
+	at := "@" + n.Address + "?tls=true&tlsCAFile=" + ca
 	admin, reader := connect(t, "esdb://admin:changeit"+at), connect(t, "esdb://reader:pass%3Aword"+at)
 	ctx := t.Context()
 	if _, err := admin.AppendToStream(ctx, "open", esdb.AppendToStreamOptions{}, one("a.v1")); err != nil {
@@ -82,7 +82,7 @@ func TestCredentialsDecideOverTLS(t *testing.T) {
 	}
 	for name, c := range map[string]*esdb.Client{
 		"wrong password": connect(t, "esdb://admin:guess"+at), "unknown": connect(t, "esdb://nobody:x"+at),
-		"nobody": connect(t, "esdb://"+n.address+"?tls=true&tlsCAFile="+ca),
+		"nobody": connect(t, "esdb://"+n.Address+"?tls=true&tlsCAFile="+ca),
 	} {
 		if _, err := c.AppendToStream(ctx, "open", esdb.AppendToStreamOptions{}, one("a.v1")); codeOf(err) != esdb.ErrorCodeUnauthenticated {
 			t.Errorf("%s appends: %v", name, err)
@@ -118,11 +118,11 @@ func TestCredentialsDecideOverTLS(t *testing.T) {
 }
 
 func TestReadOnlyDeniesEveryChange(t *testing.T) {
-	n := startNode(t, esdbserver.Options{ReadOnly: true})
-	if _, err := n.store.Append(t.Context(), "a", event.None, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
+	n := esdbtest.StartNode(t, esdbserver.Options{ReadOnly: true})
+	if _, err := n.Store.Append(t.Context(), "a", event.None, eventstore.Proposed{ID: uuid.New(), Type: "a.v1"}); err != nil {
 		t.Fatal(err)
 	}
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	c, ctx := connect(t, n.URL()), t.Context()
 	for name, call := range map[string]func() error{
 		"append": func() error {
 			_, err := c.AppendToStream(ctx, "a", esdb.AppendToStreamOptions{}, one("a.v1"))
@@ -142,7 +142,7 @@ func TestReadOnlyDeniesEveryChange(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	head, _, err := n.store.Head(ctx)
+	head, _, err := n.Store.Head(ctx)
 	if err != nil || head != 0 {
 		t.Errorf("the store ends at %d, %v: something was written", head, err)
 	}
@@ -156,8 +156,8 @@ func TestReadOnlyDeniesEveryChange(t *testing.T) {
 }
 
 func TestDiscoveryFindsTheOneNode(t *testing.T) {
-	n := startNode(t)
-	c := connect(t, "esdb://"+n.address+","+n.address+"?tls=false&nodePreference=leader")
+	n := esdbtest.StartNode(t)
+	c := connect(t, "esdb://"+n.Address+","+n.Address+"?tls=false&nodePreference=leader")
 	if _, err := c.AppendToStream(t.Context(), "a", esdb.AppendToStreamOptions{}, one("a.v1")); err != nil {
 		t.Fatal(err)
 	}
@@ -169,8 +169,8 @@ func TestDiscoveryFindsTheOneNode(t *testing.T) {
 
 // TestNamesSurviveTrailers holds that a refusal can name a stream that is not ASCII.
 func TestNamesSurviveTrailers(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	const stream = "hồ-sơ 🏛"
 	if _, err := c.TombstoneStream(ctx, stream, esdb.TombstoneStreamOptions{}); err != nil {
 		t.Fatal(err)
@@ -182,21 +182,21 @@ func TestNamesSurviveTrailers(t *testing.T) {
 }
 
 func TestOptionsThatContradict(t *testing.T) {
-	n := startNode(t)
+	n := esdbtest.StartNode(t)
 	for name, opts := range map[string]esdbserver.Options{
 		"no password": {Users: map[string]esdbserver.User{"a": {}}},
 		"no login":    {Users: map[string]esdbserver.User{"": {Password: "x"}}},
 		"colon":       {Users: map[string]esdbserver.User{"a:b": {Password: "x"}}},
 		"negative":    {MaxAppendBytes: -1},
 	} {
-		if _, err := esdbserver.New(n.store, opts); err == nil {
+		if _, err := esdbserver.New(n.Store, opts); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
 	if _, err := esdbserver.New(nil, esdbserver.Options{}); err == nil {
 		t.Error("no store was taken")
 	}
-	if _, err := n.store.AppendSystem(context.Background(), "plain", event.Any, eventstore.Proposed{ID: uuid.New(), Type: "a"}); !errors.Is(err, eventstore.ErrInvalid) {
+	if _, err := n.Store.AppendSystem(context.Background(), "plain", event.Any, eventstore.Proposed{ID: uuid.New(), Type: "a"}); !errors.Is(err, eventstore.ErrInvalid) {
 		t.Errorf("a stream that is not the system's was written as one: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"dossierledger/infra/eventstore/esdbserver"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
@@ -17,8 +18,8 @@ type writer struct {
 
 func newWriter(t *testing.T, stream string) writer {
 	t.Helper()
-	n := startNode(t, esdbserver.Options{IDsPerStream: true})
-	return writer{t, connect(t, "esdb://"+n.address+"?tls=false"), stream}
+	n := esdbtest.StartNode(t, esdbserver.Options{IDsPerStream: true})
+	return writer{t, connect(t, n.URL()), stream}
 }
 
 // append expects an answer: a revision, or with -1 a wrong revision.

@@ -7,14 +7,15 @@ import (
 	"testing"
 
 	"dossierledger/infra/eventstore"
+	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
 // TestNothingLeavesTheStore holds that no call of a client makes an event of the
 // ledger disappear: whatever is deleted, the store goes on to show it.
 func TestNothingLeavesTheStore(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	for _, stream := range []string{"deleted", "ended", "short"} {
 		if _, err := c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{}, one("1.v1"), one("2.v1"), one("3.v1")); err != nil {
 			t.Fatal(err)
@@ -33,7 +34,7 @@ func TestNothingLeavesTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := map[string]int{}
-	for e, err := range n.store.ReadAll(ctx, eventstore.AllRead{}) {
+	for e, err := range n.Store.ReadAll(ctx, eventstore.AllRead{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,8 +53,8 @@ func TestNothingLeavesTheStore(t *testing.T) {
 
 // TestNothingComesBehindATombstone races appends with the end of their stream.
 func TestNothingComesBehindATombstone(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -79,7 +80,7 @@ func TestNothingComesBehindATombstone(t *testing.T) {
 		t.Fatal(err)
 	}
 	wg.Wait()
-	for e, err := range n.store.ReadStream(ctx, "a", eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+	for e, err := range n.Store.ReadStream(ctx, "a", eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
 		if err != nil || e.Type != "$streamDeleted" {
 			t.Errorf("the stream ends with %s, %v", e.Type, err)
 		}
@@ -88,8 +89,8 @@ func TestNothingComesBehindATombstone(t *testing.T) {
 
 // TestASlowSubscriberIsToldThatItFellBehind and gets everything all the same.
 func TestASlowSubscriberIsToldThatItFellBehind(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	sub, err := c.SubscribeToAll(ctx, esdb.SubscribeToAllOptions{From: esdb.End{}})
 	if err != nil {
 		t.Fatal(err)
@@ -132,8 +133,8 @@ func TestASlowSubscriberIsToldThatItFellBehind(t *testing.T) {
 // TestPositionsJoinWithoutGapOrDuplicate reads $all page by page as clients do,
 // each from the position at which the page before ended.
 func TestPositionsJoinWithoutGapOrDuplicate(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	for i := range 25 {
 		if _, err := c.AppendToStream(ctx, fmt.Sprint("s-", i%3), esdb.AppendToStreamOptions{}, one("a.v1")); err != nil {
 			t.Fatal(err)
@@ -171,8 +172,8 @@ func TestPositionsJoinWithoutGapOrDuplicate(t *testing.T) {
 }
 
 func TestSystemStreamsAndMetadataHaveTheirRules(t *testing.T) {
-	n := startNode(t)
-	c, ctx := connect(t, "esdb://"+n.address+"?tls=false"), t.Context()
+	n := esdbtest.StartNode(t)
+	c, ctx := connect(t, n.URL()), t.Context()
 	if _, err := c.AppendToStream(ctx, "$mine", esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, one("a.v1")); err != nil {
 		t.Errorf("an administrator writes a system stream: %v", err)
 	}

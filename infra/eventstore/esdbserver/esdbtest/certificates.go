@@ -1,5 +1,5 @@
-// Package esdbtest makes what tests of EventStoreDB's protocol need on both sides:
-// certificates of servers and users.
+// Package esdbtest has what tests of EventStoreDB's protocol need on both sides:
+// a node that stops and starts, certificates of servers and users.
 package esdbtest
 
 import (
