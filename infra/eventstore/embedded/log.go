@@ -45,6 +45,10 @@ type eventLog struct {
 	zeroBytes     int64
 	// lazy leaves syncing to Sync, as an Import does.
 	lazy bool
+	// ended is set when a group was not written, which only a failure that is not
+	// waited for, or closing, does: positions have no gap, so that nothing may
+	// follow it, also where there is room again.
+	ended error
 }
 
 func (l *eventLog) all() []*segment { return *l.segments.Load() }
@@ -69,8 +73,17 @@ func (l *eventLog) following(position uint64) *segment {
 }
 
 // write puts a group's records behind the last, syncs them, and returns where
-// they begin in the segment that now holds them.
+// they begin in the segment that now holds them. Behind a group that failed it
+// writes no other.
 func (l *eventLog) write(first uint64, records []byte) (offset int64, err error) {
+	if l.ended != nil {
+		return 0, l.ended
+	}
+	offset, l.ended = l.put(first, records)
+	return offset, l.ended
+}
+
+func (l *eventLog) put(first uint64, records []byte) (offset int64, err error) {
 	if l.end+int64(len(records)) > l.segmentBytes && l.end > segmentHeaderSize {
 		if err := l.roll(first); err != nil {
 			return 0, err
