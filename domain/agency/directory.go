@@ -21,6 +21,10 @@ type Directory struct {
 	children map[string][]string
 	aliases  map[string][]claim
 	names    []nameEntry
+	// byField are the agencies that have a field named, general those that have
+	// none; both in the order of their ids.
+	byField map[string][]string
+	general []string
 }
 
 // claim is an identifier that meant an agency for a time.
@@ -42,6 +46,7 @@ func NewDirectory(agencies []Agency) (*Directory, error) {
 		byID:     make(map[string]Agency, len(agencies)),
 		children: map[string][]string{},
 		aliases:  map[string][]claim{},
+		byField:  map[string][]string{},
 	}
 	for _, a := range agencies {
 		if _, twice := d.byID[a.ID]; twice || !a.Exists() {
@@ -61,6 +66,12 @@ func NewDirectory(agencies []Agency) (*Directory, error) {
 			errs = append(errs, d.claim(alias.Name, claim{id: id, from: alias.From, until: alias.Until}))
 		}
 		d.names = append(d.names, entryOf(a))
+		if len(a.Fields) == 0 {
+			d.general = append(d.general, id)
+		}
+		for _, field := range slices.Compact(slices.Sorted(slices.Values(a.Fields))) {
+			d.byField[field] = append(d.byField[field], id)
+		}
 	}
 	for parent := range d.children {
 		slices.Sort(d.children[parent])
@@ -203,22 +214,24 @@ func (d *Directory) Within(id, upper string) bool {
 // that have the field named come before those that have every field; service
 // centres only receive and are left out.
 func (d *Directory) Competent(tier procedure.Tier, field string, place Place, at time.Time) []Agency {
-	var named, general []Agency
-	for _, id := range d.ids {
-		a := d.byID[id]
-		if a.Tier != tier || a.Kind == ServiceCentre || !a.ActiveAt(at) || !a.PlaceAt(at).Covers(place) || !a.Handles(field) {
-			continue
+	among := func(ids []string) (found []Agency) {
+		for _, id := range ids {
+			if a := d.byID[id]; a.decidesAt(tier, place, at) {
+				found = append(found, a)
+			}
 		}
-		if len(a.Fields) > 0 {
-			named = append(named, a)
-		} else {
-			general = append(general, a)
-		}
+		return found
 	}
-	if len(named) > 0 {
+	if named := among(d.byField[field]); len(named) > 0 {
 		return named
 	}
-	return general
+	return among(d.general)
+}
+
+// decidesAt reports whether an agency decides at a tier for a place on a date, in
+// whatever fields it has.
+func (a *Agency) decidesAt(tier procedure.Tier, place Place, at time.Time) bool {
+	return a.Tier == tier && a.Kind != ServiceCentre && a.ActiveAt(at) && a.PlaceAt(at).Covers(place)
 }
 
 // CompetentFor lists who decides on a procedure for a place on a date: the
@@ -336,5 +349,15 @@ func (d *Directory) Decides(v procedure.Version, id string, at time.Time) bool {
 	if !ok || !a.ActiveAt(at) {
 		return false
 	}
-	return slices.ContainsFunc(d.CompetentFor(v, a.PlaceAt(at), at), func(c Agency) bool { return c.ID == id })
+	place := a.PlaceAt(at)
+	if len(v.Agencies) > 0 {
+		return slices.ContainsFunc(d.CompetentFor(v, place, at), func(c Agency) bool { return c.ID == id })
+	}
+	if !a.decidesAt(v.Competent, place, at) || !a.Handles(v.Field) {
+		return false
+	}
+	return len(a.Fields) > 0 || !slices.ContainsFunc(d.byField[v.Field], func(id string) bool {
+		named := d.byID[id]
+		return named.decidesAt(v.Competent, place, at)
+	})
 }

@@ -164,3 +164,49 @@ func TestTheTreeIsTheSameFromAboveAndBelow(t *testing.T) {
 		}
 	})
 }
+
+// Who decides is asked of one agency, or of all of them, with one answer; those
+// who have the field named go before those who have every field.
+func TestWhoDecidesIsWhoIsListed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		fields := []string{"health", "land"}
+		var all []agency.Agency
+		for i := range rapid.IntRange(1, 10).Draw(t, "agencies") {
+			kind := rapid.SampledFrom([]agency.Kind{agency.PeopleCommittee, agency.ProvincialDepartment, agency.ServiceCentre}).Draw(t, "kind")
+			place := rapid.SampledFrom([]string{"80", "72"}).Draw(t, "place")
+			from := rapid.SampledFrom([]string{"2020-01-01", "2026-06-01"}).Draw(t, "from")
+			e := unit(fmt.Sprintf("H%02d", i), fmt.Sprint("Cơ quan ", i), "", place, "", kind, procedure.TierProvince, from,
+				rapid.SliceOfN(rapid.SampledFrom(fields), 0, 2).Draw(t, "fields")...)
+			a, err := agency.Fold([]event.Event{{Payload: e}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, a)
+		}
+		d, err := agency.NewDirectory(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := day("2026-01-01")
+		v := procedure.Version{Competent: procedure.TierProvince, Field: rapid.SampledFrom(fields).Draw(t, "field")}
+		if rapid.Bool().Draw(t, "named") {
+			v.Agencies = []string{"H00", "H01"}
+		}
+		for _, a := range all {
+			place := a.PlaceAt(at)
+			listed := slices.ContainsFunc(d.CompetentFor(v, place, at), func(c agency.Agency) bool { return c.ID == a.ID })
+			if got := d.Decides(v, a.ID, at); got != (listed && a.ActiveAt(at)) {
+				t.Fatalf("%s decides: %v, listed: %v", a.ID, got, listed)
+			}
+			if len(v.Agencies) > 0 || a.Kind == agency.ServiceCentre || !a.ActiveAt(at) || !a.Handles(v.Field) {
+				continue
+			}
+			others := slices.ContainsFunc(all, func(o agency.Agency) bool {
+				return o.Kind != agency.ServiceCentre && o.ActiveAt(at) && o.PlaceAt(at).Covers(place) && slices.Contains(o.Fields, v.Field)
+			})
+			if want := len(a.Fields) > 0 || !others; d.Decides(v, a.ID, at) != want {
+				t.Fatalf("%s decides: %v where others have the field named: %v", a.ID, !want, others)
+			}
+		}
+	})
+}

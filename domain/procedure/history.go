@@ -89,6 +89,42 @@ func (h History) At(valid, known time.Time) (Version, Standing, bool) {
 	return version, h.SituationAt(valid, known).Standing, true
 }
 
+// SteadyAround gives the span around a time, from inclusive and until exclusive,
+// in which At and SituationAt answer the same about every moment as known at that
+// moment, as known now, and as announced by then. A zero bound is none.
+func (h History) SteadyAround(at time.Time) (from, until time.Time) {
+	bound := func(t time.Time) {
+		switch {
+		case t.After(at):
+			if until.IsZero() || t.Before(until) {
+				until = t
+			}
+		case t.After(from):
+			from = t
+		}
+	}
+	for _, f := range h.facts {
+		bound(f.recorded)
+		bound(f.announced)
+		switch p := f.payload.(type) {
+		case SuspendedFrom:
+			bound(p.From)
+			if p.Until != nil {
+				bound(*p.Until)
+			}
+		case SupersededBy:
+			bound(p.Effective)
+		case Reinstated:
+			bound(p.From)
+		default:
+			if _, effective, ok := versionOf(p); ok {
+				bound(effective)
+			}
+		}
+	}
+	return from, until
+}
+
 // SituationAt gives the standing at a valid time as known at another, with its
 // period and ground. The zero Situation means that nothing was known.
 func (h History) SituationAt(valid, known time.Time) Situation {

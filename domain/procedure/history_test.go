@@ -1,6 +1,7 @@
 package procedure_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -197,6 +198,41 @@ func TestASituationHoldsForAllOfItsPeriod(t *testing.T) {
 			last := s.Until.Add(-time.Nanosecond)
 			if !v.Before(s.Until) || h.SituationAt(last, time.Time{}).Standing != s.Standing || h.SituationAt(s.Until, time.Time{}).Standing == s.Standing {
 				t.Fatalf("%+v does not end where it says", s)
+			}
+		}
+	})
+}
+
+// Within the span around a time nothing changes, whichever of its moments is asked for.
+func TestAnswersAreSteadyWithinTheirSpan(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := anyHistory(t)
+		for i := range events { // announced on another day than recorded
+			events[i].Metadata.OccurredAt = events[i].RecordedAt.AddDate(0, 0, rapid.IntRange(-9, 9).Draw(t, "announced"))
+		}
+		h := folded(t, events)
+		at := day("2022-01-01").AddDate(0, 0, rapid.IntRange(-5, 90).Draw(t, "at"))
+		from, until := h.SteadyAround(at)
+		if at.Before(from) || !until.IsZero() && !at.Before(until) {
+			t.Fatalf("%s is not within %s and %s", at, from, until)
+		}
+		other := at.AddDate(0, 0, rapid.IntRange(-90, 90).Draw(t, "other"))
+		if rapid.Bool().Draw(t, "at an end") {
+			other = from
+			if !until.IsZero() {
+				other = until.Add(-time.Nanosecond)
+			}
+		}
+		if other.Before(from) || !until.IsZero() && !other.Before(until) {
+			return
+		}
+		for name, asked := range map[string]func(time.Time) string{
+			"as recorded by then":  func(t time.Time) string { v, s, ok := h.At(t, t); return fmt.Sprint(v.Number, s, ok) },
+			"as announced by then": func(t time.Time) string { v, s, ok := h.AsAnnounced().At(t, t); return fmt.Sprint(v.Number, s, ok) },
+			"as known now":         func(t time.Time) string { v, s, ok := h.At(t, time.Time{}); return fmt.Sprint(v.Number, s, ok) },
+		} {
+			if a, b := asked(at), asked(other); a != b {
+				t.Fatalf("%s: %s on %s, %s on %s", name, a, at, b, other)
 			}
 		}
 	})

@@ -30,7 +30,7 @@ type Registers struct {
 	lifeEvents []procedure.LifeEvent
 
 	mu         sync.RWMutex
-	procedures map[string]procedure.History
+	procedures map[string]*procedureHistory // by stream
 	norms      procedure.Norms
 	agencies   map[string]agency.Agency
 	calendars  map[string]*calendar
@@ -47,7 +47,7 @@ type Registers struct {
 func New(lifeEvents []procedure.LifeEvent) *Registers {
 	return &Registers{
 		lifeEvents: lifeEvents,
-		procedures: map[string]procedure.History{},
+		procedures: map[string]*procedureHistory{},
 		norms:      procedure.Norms{},
 		agencies:   map[string]agency.Agency{},
 		calendars:  map[string]*calendar{},
@@ -78,8 +78,7 @@ func (r *Registers) Apply(e event.Event) error {
 	var err error
 	switch {
 	case strings.HasPrefix(e.Stream, procedure.StreamPrefix):
-		r.procedures[e.Stream], err = procedure.Evolve(r.procedures[e.Stream], e)
-		r.index = nil
+		err = r.applyProcedure(e)
 	case strings.HasPrefix(e.Stream, procedure.NormStreamPrefix):
 		err = r.applyNorm(e)
 	case strings.HasPrefix(e.Stream, agency.StreamPrefix):
@@ -131,58 +130,6 @@ func (r *Registers) Position() (position uint64, ok bool) {
 	return r.position, r.seen
 }
 
-// InForce gives the version of a procedure that is in force at a time, as it
-// had been announced by then.
-func (r *Registers) InForce(code string, at time.Time) (*procedure.Version, error) {
-	h, err := r.history(code)
-	if err != nil {
-		return nil, err
-	}
-	version, standing, ok := h.AsAnnounced().At(at, at)
-	if !ok {
-		// What was announced later than it is asked for is still better than
-		// nothing for a ledger that was set up after the procedure existed.
-		version, standing, ok = h.At(at, time.Time{})
-	}
-	if !ok || standing != procedure.InForce {
-		return nil, fault.New(fault.Refused, "procedure.not-in-force", "procedure %s is %s", code, describe(ok, standing))
-	}
-	return &version, nil
-}
-
-func describe(known bool, standing procedure.Standing) string {
-	if !known {
-		return "not known at that time"
-	}
-	return string(standing)
-}
-
-// Version gives one version of a procedure, in force or not.
-func (r *Registers) Version(code string, number int) (*procedure.Version, error) {
-	h, err := r.history(code)
-	if err != nil {
-		return nil, err
-	}
-	version, ok := h.Numbered(number)
-	if !ok {
-		return nil, fault.New(fault.NotFound, "procedure.version-not-found", "procedure %s has no version %d", code, number)
-	}
-	return &version, nil
-}
-
-// Procedure gives everything recorded about a procedure.
-func (r *Registers) Procedure(code string) (procedure.History, error) { return r.history(code) }
-
-func (r *Registers) history(code string) (procedure.History, error) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	h, ok := r.procedures[procedure.Stream(code)]
-	if !ok {
-		return procedure.History{}, fault.New(fault.NotFound, "procedure.not-found", "there is no procedure %q in the catalogue", code)
-	}
-	return h, nil
-}
-
 // Norms gives the register of norms.
 func (r *Registers) Norms() procedure.Norms {
 	r.mu.RLock()
@@ -198,7 +145,10 @@ func (r *Registers) Catalogue(at time.Time) *procedure.Catalogue {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.index == nil || at.Sub(r.indexedAt).Abs() > indexFor {
-		histories := slices.Collect(maps.Values(r.procedures))
+		histories := make([]procedure.History, 0, len(r.procedures))
+		for _, h := range r.procedures {
+			histories = append(histories, h.History)
+		}
 		r.index, r.indexedAt = procedure.CatalogueAt(histories, r.lifeEvents, at, time.Time{}), at
 	}
 	return r.index
