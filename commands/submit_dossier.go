@@ -63,6 +63,8 @@ type submission struct {
 	command dossier.Submit
 	now     time.Time
 	facts   dossier.Facts
+	// decided are the facts under the code of the sequence's first number.
+	decided []event.Payload
 }
 
 // submitAs takes over a code that another system has given out.
@@ -154,27 +156,34 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 		}
 	}
 	// What is refused anyway does not wait for others.
-	if _, _, err := s.decide(1); err != nil {
+	if err := s.decide(); err != nil {
 		return allocated{}, err
 	}
 	return s.numbers.give(ctx, stream, &wanted{submission: s, id: id, done: make(chan struct{})})
 }
 
-// decide makes the events of the dossier that gets a number, and its code.
-func (s *submission) decide(number uint64) (code string, payloads []event.Payload, err error) {
-	code, err = dossier.FormatCode(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now, number)
-	if err != nil {
-		return "", nil, err
-	}
+// decide makes the facts of the dossier, whichever number it gets.
+func (s *submission) decide() (err error) {
 	command := s.command
-	command.Code = code
-	payloads, err = dossier.Decide(dossier.State{}, command, s.facts)
-	return code, payloads, err
+	if command.Code, err = s.code(1); err != nil {
+		return err
+	}
+	s.decided, err = dossier.Decide(dossier.State{}, command, s.facts)
+	return err
+}
+
+// code is that of the dossier that gets a number.
+func (s *submission) code(number uint64) (string, error) {
+	return dossier.FormatCode(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now, number)
 }
 
 // encode makes what is kept with a number.
 func (s *submission) encode(ctx context.Context, number uint64) (dossier.NumberAllocated, error) {
-	code, payloads, err := s.decide(number)
+	code, err := s.code(number)
+	if err != nil {
+		return dossier.NumberAllocated{}, err
+	}
+	payloads, err := dossier.Under(code, s.decided)
 	if err != nil {
 		return dossier.NumberAllocated{}, err
 	}

@@ -26,3 +26,14 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkDecideOnASubmission(b *testing.B) {
+	facts := dossier.Facts{Now: on(12, "08:00"), Actor: applicant, Procedure: licence(), Calendar: standard}
+	command := submission(paper("application"), paper("licence"), paper("photo"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dossier.Decide(dossier.State{}, command, facts); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

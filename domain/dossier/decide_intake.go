@@ -51,6 +51,23 @@ func submit(s State, c Submit, f Facts) ([]event.Payload, error) {
 	return append([]event.Payload{submitted}, documents...), nil
 }
 
+// Under gives the facts of a submission as they are under another code: what
+// Decide makes of the same submission with that code. A submission can so be
+// decided on before its number is known.
+func Under(code string, submission []event.Payload) ([]event.Payload, error) {
+	if err := ValidateCode(code); err != nil {
+		return nil, err
+	}
+	under := slices.Clone(submission)
+	for i, p := range under {
+		if submitted, ok := p.(Submitted); ok {
+			submitted.Code = code
+			under[i] = submitted
+		}
+	}
+	return under, nil
+}
+
 func checkSubmission(c Submit) error {
 	var in input
 	in.identifier("procedure", c.Procedure)
@@ -123,7 +140,8 @@ func (s State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, 
 	case s.OpenSupplement() != nil:
 		stage = AtSupplement
 	}
-	var made []event.Payload
+	made := make([]event.Payload, 0, len(documents))
+	s.Documents = slices.Grow(slices.Clip(s.Documents), len(documents)) // other states go on from it
 	for _, c := range documents {
 		if attachedSame(s, c, f) {
 			continue
@@ -144,7 +162,7 @@ func (s State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, 
 			Digitised: c.Digitised, Reused: c.Reused, FromStore: c.FromStore,
 		}
 		made = append(made, attached)
-		s.Documents = push(len(made) > 1, s.Documents, Document{Component: c.Component, Version: version, Hash: c.Hash})
+		s.Documents = append(s.Documents, Document{Component: c.Component, Version: version, Hash: c.Hash})
 	}
 	return made, nil
 }

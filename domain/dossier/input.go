@@ -100,15 +100,22 @@ func (in *input) optionalWhy(w Why) {
 }
 
 func (in *input) person(field string, p Person) {
-	in.identifier(field+".subject", p.Subject)
+	var of input
+	of.identifier("subject", p.Subject)
 	if p.Name == "" {
-		in.missing = append(in.missing, field+".name")
+		of.missing = append(of.missing, "name")
 	}
-	in.line(field+".name", p.Name, MaxName)
-	in.line(field+".id_number", p.IDNumber, MaxIdentifier)
-	in.line(field+".phone", p.Phone, MaxIdentifier)
-	in.line(field+".email", p.Email, MaxName)
-	in.text(field+".address", p.Address)
+	of.line("name", p.Name, MaxName)
+	of.line("id_number", p.IDNumber, MaxIdentifier)
+	of.line("phone", p.Phone, MaxIdentifier)
+	of.line("email", p.Email, MaxName)
+	of.text("address", p.Address)
+	for _, name := range of.missing {
+		in.missing = append(in.missing, field+"."+name)
+	}
+	for _, name := range of.invalid {
+		in.invalid = append(in.invalid, field+"."+name)
+	}
 }
 
 func oneOf[T comparable](value T, allowed ...T) bool {
@@ -135,8 +142,8 @@ func tidyValue(v reflect.Value) {
 		v.SetString(norm.NFC.String(strings.TrimSpace(v.String())))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				tidyValue(v.Field(i))
+			if f := v.Field(i); f.CanSet() { // it is exported
+				tidyValue(f)
 			}
 		}
 	case reflect.Slice:

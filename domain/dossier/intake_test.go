@@ -1,6 +1,8 @@
 package dossier_test
 
 import (
+	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,38 @@ import (
 	"dossierledger/domain/procedure"
 	"dossierledger/domain/worktime"
 )
+
+// A submission that was decided on under one code is, under another, what is
+// decided under that.
+func TestASubmissionIsDecidedBeforeItsCodeIsKnown(t *testing.T) {
+	facts := dossier.Facts{Now: on(12, "08:00"), Actor: applicant, Procedure: licence(), Calendar: standard}
+	command := submission(paper("application"), paper("licence"))
+	decided, err := dossier.Decide(dossier.State{}, command, facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	as := func(code string) []event.Payload {
+		t.Helper()
+		command := command
+		command.Code = code
+		want, err := dossier.Decide(dossier.State{}, command, facts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return want
+	}
+	const other = "H15.01-261012-0002"
+	under, err := dossier.Under(other, decided)
+	if want := as(other); err != nil || !reflect.DeepEqual(under, want) {
+		t.Errorf("under another code it is %+v, %v, decided %+v", under, err, want)
+	}
+	if want := as(code); !reflect.DeepEqual(decided, want) {
+		t.Errorf("what was decided has changed to %+v", decided)
+	}
+	if _, err := dossier.Under("with space", decided); !errors.Is(err, dossier.ErrBadCode) {
+		t.Errorf("under a bad code: %v", err)
+	}
+}
 
 func TestSubmit(t *testing.T) {
 	now := on(12, "08:00")
