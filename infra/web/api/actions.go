@@ -64,11 +64,11 @@ func (a *API) mountSubmit() {
 		if err := may(ctx, policy.Submit, policy.Resource{}); err != nil {
 			return nil, err
 		}
-		value, canonical, err := in.Content.into(reflect.TypeFor[dossier.Submit]())
+		value, err := in.Content.into(reflect.TypeFor[dossier.Submit]())
 		if err != nil {
 			return nil, err
 		}
-		req, err := in.request(ctx, http.MethodPost, Prefix+"/dossiers", canonical)
+		req, err := in.request(ctx, http.MethodPost, Prefix+"/dossiers")
 		if err != nil {
 			return nil, err
 		}
@@ -120,11 +120,11 @@ func (a *API) mountAction(command dossier.Command) {
 
 // order reads what is to be done, and on which conditions.
 func (in *actInput) order(ctx context.Context, code, name string, shape reflect.Type) (command dossier.Command, req commands.Request, err error) {
-	value, canonical, err := in.Content.into(shape)
+	value, err := in.Content.into(shape)
 	if err != nil {
 		return nil, req, err
 	}
-	if req, err = in.request(ctx, http.MethodPost, Prefix+"/dossiers/"+url.PathEscape(code)+"/"+name, canonical); err != nil {
+	if req, err = in.request(ctx, http.MethodPost, Prefix+"/dossiers/"+url.PathEscape(code)+"/"+name); err != nil {
 		return nil, req, err
 	}
 	var weak bool
@@ -151,8 +151,8 @@ func done(answer commands.Answer, status int) *Done {
 	return out
 }
 
-// request binds an action to who asks and to its content.
-func (o Order) request(ctx context.Context, method, path string, canonical []byte) (commands.Request, error) {
+// request binds an action to who asks and to its content, which was read before.
+func (o Order) request(ctx context.Context, method, path string) (commands.Request, error) {
 	key, err := idempotencyKey(o.Key)
 	if err != nil {
 		return commands.Request{}, err
@@ -166,6 +166,10 @@ func (o Order) request(ctx context.Context, method, path string, canonical []byt
 		Correlation: who.Trace, Trace: who.Trace,
 	}
 	if key != "" {
+		canonical, err := o.Content.canonical()
+		if err != nil {
+			return commands.Request{}, err
+		}
 		req.Hash = bind(who.ID, method, path, o.OccurredAt.UTC().String(), canonical)
 	}
 	return req, nil

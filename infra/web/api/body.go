@@ -50,27 +50,67 @@ func (c *Content) Resolve(ctx huma.Context) []error {
 
 // into reads the body into a new value of a type, strictly: one JSON object,
 // no member twice, none that the type does not have, names in their exact case.
-// It also gives the body's canonical form (RFC 8785).
-func (c Content) into(t reflect.Type) (value any, canonical []byte, err error) {
-	media, _, err := mime.ParseMediaType(c.Type)
-	if err != nil || media != "application/json" {
-		return nil, nil, problem.New(http.StatusUnsupportedMediaType, CodeBodyType, "send the body as application/json")
+func (c Content) into(t reflect.Type) (any, error) {
+	if !isJSON(c.Type) {
+		return nil, problem.New(http.StatusUnsupportedMediaType, CodeBodyType, "send the body as application/json")
 	}
 	if len(bytes.TrimSpace(c.Data)) == 0 {
-		return nil, nil, problem.New(http.StatusBadRequest, CodeBodyMissing, "the body is empty; send a JSON object")
-	}
-	if err := checkShape(c.Data); err != nil {
-		return nil, nil, err
+		return nil, problem.New(http.StatusBadRequest, CodeBodyMissing, "the body is empty; send a JSON object")
 	}
 	target := reflect.New(t)
-	if err := json.Unmarshal(c.Data, target.Interface(), json.RejectUnknownMembers(true)); err != nil {
-		return nil, nil, badBody(err)
+	err := json.Unmarshal(c.Data, target.Interface(), json.RejectUnknownMembers(true))
+	if err != nil || !isObject(c.Data) {
+		// What is wrong with the body as a whole is told before what is wrong with a field.
+		if err := checkShape(c.Data); err != nil {
+			return nil, err
+		}
 	}
+	if err != nil {
+		return nil, badBody(err)
+	}
+	return target.Elem().Interface(), nil
+}
+
+// isJSON reports whether a media type is that of JSON, whatever its parameters.
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// canonical is the body's canonical form (RFC 8785), which is the same however
+// the body was written. The body is one that into has read.
+func (c Content) canonical() ([]byte, error) {
 	form := jsontext.Value(bytes.Clone(c.Data))
 	if err := form.Canonicalize(); err != nil {
-		return nil, nil, badBody(err)
+		return nil, badBody(err)
 	}
-	return target.Elem().Interface(), form, nil
+	return form, nil
+}
+
+// isObject reports whether valid JSON is an object that is not nested too deep.
+func isObject(data []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch b := data[i]; {
+		case quoted:
+			quoted = b != '"'
+			if b == '\\' {
+				i++
+			}
+		case b == '"':
+			quoted = true
+		case b == '{' || b == '[':
+			if depth++; depth > maxDepth {
+				return false
+			}
+		case b == '}' || b == ']':
+			depth--
+		}
+	}
+	return bytes.TrimSpace(data)[0] == '{'
 }
 
 // checkShape refuses what is no object, what is nested too deep, and repeated members.

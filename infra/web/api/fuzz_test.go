@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"reflect"
 	"strings"
@@ -104,17 +105,24 @@ func FuzzWhen(f *testing.F) {
 }
 
 // A body that is taken is JSON of exactly the command's fields, and its
-// canonical form is read as the same command.
+// canonical form is read as the same command. What is wrong with it as a whole
+// is told before what is wrong with a field.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"slip":"TN-1"}`, `{"slip":"TN-1","competent_agency":"H15"}`, `{}`, `[]`, `null`, `{"slip":1}`, `{"slip":"a","slip":"b"}`,
 		`{"slip":"a"}{}`, `{"x":{"y":[[[[]]]]}}`, "{\"slip\":\"\xff\"}", `{"slip":"\ud800"}`, ` {"slip" : "a" } `, `{"Slip":"a"}`,
+		`{"slip":"\\\"{[[[[[[[[[[[[[[[[[[[["}`, strings.Repeat(`{"slip":`, 17) + "1" + strings.Repeat("}", 17), `{"slip":"a"},`,
+		strings.Repeat("[", 16) + strings.Repeat("]", 16),
 	} {
 		f.Add(seed)
 	}
 	shape := reflect.TypeFor[dossier.Receive]()
 	f.Fuzz(func(t *testing.T, body string) {
-		value, canonical, err := Content{Type: "application/json; charset=utf-8", Data: []byte(body)}.into(shape)
+		sent := Content{Type: "application/json; charset=utf-8", Data: []byte(body)}
+		value, err := sent.into(shape)
+		if wrong := checkShape(sent.Data); wrong != nil && strings.TrimSpace(body) != "" && fmt.Sprint(err) != fmt.Sprint(wrong) {
+			t.Fatalf("%q: %v, as a whole %v", body, err, wrong)
+		}
 		if err != nil {
 			p, ok := errors.AsType[*problem.Problem](err)
 			if !ok || p.Status != 400 {
@@ -122,14 +130,38 @@ func FuzzBody(f *testing.F) {
 			}
 			return
 		}
-		if !json.Valid([]byte(body)) {
+		if !json.Valid(sent.Data) {
 			t.Fatalf("%q was taken and is no JSON", body)
 		}
-		again, twice, err := Content{Type: "application/json", Data: canonical}.into(shape)
-		if err != nil || again != value || string(twice) != string(canonical) {
+		canonical, err := sent.canonical()
+		if err != nil {
+			t.Fatalf("%q was taken and has no canonical form: %v", body, err)
+		}
+		formed := Content{Type: "application/json", Data: canonical}
+		again, err := formed.into(shape)
+		if err != nil || again != value {
 			t.Fatalf("%q: canonical %q is %+v, %v", body, canonical, again, err)
 		}
+		if twice, err := formed.canonical(); err != nil || string(twice) != string(canonical) {
+			t.Fatalf("%q: canonical %q, and of that %q, %v", body, canonical, twice, err)
+		}
 	})
+}
+
+// Brackets nest, in texts they do not.
+func TestAnObjectIsSeenAsOne(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat(`{"x":`, n) + "1" + strings.Repeat("}", n) }
+	for body, want := range map[string]bool{
+		`{}`: true, ` {"a":[1,{"b":[]}]} `: true, `[]`: false, `"{}"`: false, `null`: false,
+		deep(maxDepth): true, deep(maxDepth + 1): false,
+		`{"a":"\\","b":"` + strings.Repeat("{[", 40) + `"}`:   true,
+		`{"a":"\"` + strings.Repeat("[", 40) + `"}`:           true,
+		`{"a":[` + strings.Repeat(`{},`, 40) + `{}],"b":"]"}`: true,
+	} {
+		if got := isObject([]byte(body)); got != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
 }
 
 func TestKeysAreBoundToCallerTargetAndContent(t *testing.T) {

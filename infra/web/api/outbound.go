@@ -121,7 +121,7 @@ func (a *API) mountResending() {
 		if err := a.mayDeliver(ctx, policy.Resend, in.Name.Text); err != nil {
 			return nil, err
 		}
-		value, _, err := in.Content.into(reflect.TypeFor[ResendOrder]())
+		value, err := in.Content.into(reflect.TypeFor[ResendOrder]())
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +144,7 @@ func (a *API) mountResending() {
 		if err := a.mayDeliver(ctx, policy.Resend, in.Name.Text); err != nil {
 			return nil, err
 		}
-		value, _, err := in.Content.into(reflect.TypeFor[SkipOrder]())
+		value, err := in.Content.into(reflect.TypeFor[SkipOrder]())
 		if err != nil {
 			return nil, err
 		}

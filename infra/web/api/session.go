@@ -70,7 +70,7 @@ func (a *API) mountDev() {
 		OperationID: "dev-token", Method: http.MethodPost, Path: "/dev/token", Tags: []string{"Session"},
 		Summary: "A token for a sample person", Description: "Only in demonstrations.",
 	}, policy.SignIn, func(_ context.Context, in *tokenInput) (*Private[Token], error) {
-		value, _, err := in.Content.into(reflect.TypeFor[TokenRequest]())
+		value, err := in.Content.into(reflect.TypeFor[TokenRequest]())
 		if err != nil {
 			return nil, err
 		}
