@@ -25,7 +25,7 @@ func fuzzRead(t *testing.T, dir string, text []byte, format Format) {
 	if summary.Events != len(first.events) || summary.Skipped > len(first.problems) {
 		t.Fatalf("%+v of %d events and %d problems", summary, len(first.events), len(first.problems))
 	}
-	spool, err := newSpool(opts.TempDir, spoolLimits{entries: 3, caseRuns: 2, caseBytes: maxCaseBytes})
+	spool, err := newSpool(opts.TempDir, spoolLimits{entries: 3, caseRuns: 2, caseBytes: maxCaseBytes, arrivalBits: 1 << 16, returning: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,10 @@ package historylog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 )
 
 // GroupedCase is one case of a log with all its events, from wherever in the
@@ -13,12 +15,13 @@ type GroupedCase struct {
 	// Count is the number of its events, at least one.
 	Count int
 
-	spool  *Spool
-	window *window
-	runs   []entry
-	size   int // of the attributes
-	cut    bool
-	events *sorter // in order of time, where the runs are not
+	spool   *Spool
+	window  *window
+	runs    []entry
+	further []Attribute // of the place of the log at hand
+	size    int         // of the attributes
+	cut     bool
+	events  *sorter // in order of time, where the runs are not
 }
 
 // Cases gives the cases in the order of their first appearance in the log.
@@ -29,42 +32,33 @@ func (s *Spool) Cases(ctx context.Context, visit func(*GroupedCase) error) error
 	if err := s.gather(); err != nil {
 		return err
 	}
-	var c *GroupedCase
-	var place uint64
-	w := &window{file: s.file}
-	finish := func() error {
-		if c == nil {
-			return nil
-		}
-		defer func() { c = nil }()
-		return c.deliver(visit)
-	}
-	for run, err := range s.byCase.sorted() {
+	c := &GroupedCase{spool: s, window: &window{file: s.file}}
+	defer c.release()
+	place := uint64(math.MaxUint64) // of no case
+	for run, err := range s.gathered() {
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err == nil && (c == nil || run[wordCase] != place) {
-			err = finish()
-			c, place = &GroupedCase{spool: s, window: w}, run[wordCase]
+		if err == nil && run[wordCase] != place {
+			err = c.deliver(visit)
+			place = run[wordCase]
 		}
 		if err == nil {
 			err = c.take(ctx, run)
 		}
 		if err != nil {
-			if c != nil {
-				c.release()
-			}
 			return err
 		}
 	}
-	if err := finish(); err != nil {
+	if err := c.deliver(visit); err != nil {
 		return err
 	}
 	s.visited = true
 	return nil
 }
 
-// gather ends the writing and sorts the runs by the first appearance of their case.
+// gather ends the writing and sorts the runs of cases that come back by the first
+// appearance of their case.
 func (s *Spool) gather() error {
 	if s.failed != nil {
 		return s.failed
@@ -78,27 +72,94 @@ func (s *Spool) gather() error {
 	if err := s.out.Flush(); err != nil {
 		return fmt.Errorf("write a temporary file of the import: %w", err)
 	}
-	byCase := newSorter(s.dir, s.limits.entries)
-	var hash [2]uint64
-	var place uint64
-	first := true
-	for run, err := range s.runs.sorted() {
+	if err := s.runs.flush(); err != nil {
+		return err
+	}
+	byHash, byCase := newSorter(s.dir, s.limits.entries), newSorter(s.dir, s.limits.entries)
+	err := s.sortReturning(byHash, byCase)
+	if err = errors.Join(err, byHash.close()); err != nil {
+		return errors.Join(err, byCase.close())
+	}
+	s.byCase = byCase
+	return nil
+}
+
+func (s *Spool) sortReturning(byHash, byCase *sorter) error {
+	for run, err := range s.runs.each() {
+		if err == nil && s.runs.comesBack(run) {
+			err = byHash.add(run)
+		}
 		if err != nil {
 			return err
 		}
-		if h := [2]uint64{run[0], run[1]}; first || h != hash {
-			hash, place, first = h, run[wordSeq], false
+	}
+	var stretch placing
+	for run, err := range byHash.sorted() {
+		if err == nil {
+			err = byCase.add(stretch.placed(run))
 		}
-		run[wordCase], run[wordKind] = place, run[wordSize]&flagEvents
-		if err := byCase.add(run); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	s.byCase = byCase
-	return s.runs.close()
+	return nil
 }
 
-// take adds a run to the case: attributes come first, then events in the order of the file.
+// placing gives runs of which those of one case follow each other their case's
+// place in place of its hash.
+type placing struct {
+	hash  caseHash
+	place uint64
+	begun bool
+}
+
+func (p *placing) placed(run entry) entry {
+	if hash := hashOf(run); !p.begun || hash != p.hash {
+		p.hash, p.place, p.begun = hash, run[wordSeq], true
+	}
+	run[wordCase], run[wordCase+1] = p.place, 0
+	return run
+}
+
+// gathered yields the runs by the first appearance of their case, and those of a
+// case as they came.
+func (s *Spool) gathered() iter.Seq2[entry, error] {
+	if s.runs.all {
+		return s.byCase.sorted()
+	}
+	return func(yield func(entry, error) bool) {
+		next, stop := iter.Pull2(s.byCase.sorted())
+		defer stop()
+		back, err, more := next()
+		// before yields what came back before a place.
+		before := func(place uint64) bool {
+			for more && (err != nil || back[wordCase] < place) {
+				if !yield(back, err) || err != nil {
+					return false
+				}
+				back, err, more = next()
+			}
+			return true
+		}
+		var stretch placing
+		for run, err := range s.runs.each() {
+			if err != nil {
+				yield(run, err)
+				return
+			}
+			if s.runs.comesBack(run) {
+				continue
+			}
+			run = stretch.placed(run)
+			if !before(run[wordCase]) || !yield(run, nil) {
+				return
+			}
+		}
+		before(math.MaxUint64)
+	}
+}
+
+// take adds a run to the case, in the order of the file.
 func (c *GroupedCase) take(ctx context.Context, run entry) error {
 	if run[wordSize]&flagEvents == 0 {
 		return c.takeAttributes(run)
@@ -122,7 +183,7 @@ func (c *GroupedCase) take(ctx context.Context, run entry) error {
 				return err
 			}
 		}
-		c.runs = nil
+		c.runs = c.runs[:0]
 	}
 	return c.sortRun(ctx, run)
 }
@@ -191,11 +252,11 @@ func (c *GroupedCase) takeAttributes(run entry) error {
 		if c.Line == 0 {
 			c.Line = line
 		}
-		further := s.attributes(nil)
+		c.further = s.attributes(c.further[:0])
 		if s.failed {
 			return errDamaged
 		}
-		c.merge(further)
+		c.merge(c.further)
 	}
 	return nil
 }
@@ -242,6 +303,7 @@ func (c *GroupedCase) open(run entry) (*runReader, error) {
 	return r, nil
 }
 
+// deliver passes the case to the visitor, unless nothing came, and makes room for the next.
 func (c *GroupedCase) deliver(visit func(*GroupedCase) error) error {
 	defer c.release()
 	if c.Count == 0 {
@@ -255,13 +317,26 @@ func (c *GroupedCase) deliver(visit func(*GroupedCase) error) error {
 	return visit(c)
 }
 
+// release forgets the case and keeps the room that it took, where that is little.
 func (c *GroupedCase) release() {
 	if c.events != nil {
 		// The file has no name and holds nothing that is still needed: closing
 		// it only gives back its space.
 		_ = c.events.close()
-		c.events = nil
 	}
+	*c = GroupedCase{
+		Case: Case{Attributes: kept(c.Attributes)}, spool: c.spool, window: c.window, runs: kept(c.runs), further: kept(c.further),
+	}
+}
+
+// kept is a slice's room for what comes next, where it is little.
+func kept[T any](room []T) []T {
+	const most = 256
+	if cap(room) > most {
+		return nil
+	}
+	clear(room)
+	return room[:0]
 }
 
 // Events gives the events in order of time, those of the same instant in the

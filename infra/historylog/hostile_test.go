@@ -207,7 +207,7 @@ func (refusing) Problem(Problem) error { return nil }
 
 func TestTemporaryFilesAreRemoved(t *testing.T) {
 	dir := t.TempDir()
-	spool, err := newSpool(dir, spoolLimits{entries: 4, caseRuns: 2, caseBytes: maxCaseBytes})
+	spool, err := newSpool(dir, spoolLimits{entries: 4, caseRuns: 2, caseBytes: maxCaseBytes, arrivalBits: 1 << 16, returning: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

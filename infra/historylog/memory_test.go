@@ -48,7 +48,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	const events, cases, bound = 300_000, 20_000, 24 << 20
-	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 10_000, caseRuns: 100, caseBytes: maxCaseBytes})
+	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 10_000, caseRuns: 100, caseBytes: maxCaseBytes, arrivalBits: 1 << 16, returning: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestMemoryIsBounded(t *testing.T) {
 
 // A single case of any size is sorted without being held.
 func TestGiantCaseIsSortedOnDisk(t *testing.T) {
-	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 500, caseRuns: 10, caseBytes: maxCaseBytes})
+	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 500, caseRuns: 10, caseBytes: maxCaseBytes, arrivalBits: 1 << 16, returning: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

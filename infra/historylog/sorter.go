@@ -74,13 +74,9 @@ func (s *sorter) spill() error {
 		from = s.ends[len(s.ends)-1]
 	}
 	w := bufio.NewWriterSize(s.file, 1<<18)
-	var b [entryBytes]byte
 	for _, e := range s.held {
-		for i, word := range e {
-			binary.LittleEndian.PutUint64(b[8*i:], word)
-		}
-		if _, err := w.Write(b[:]); err != nil {
-			return fmt.Errorf("write a temporary file of the import: %w", err)
+		if err := writeEntry(w, e); err != nil {
+			return err
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -9,8 +9,8 @@ import (
 const (
 	// maxKeptProblems bounds the problems that a spool keeps; it counts all.
 	maxKeptProblems = 10_000
-	// sorterEntries bounds what one sorter holds in memory, some 32 MB.
-	sorterEntries = 1 << 19
+	// sorterEntries bounds what one sorter holds in memory, 8 MB.
+	sorterEntries = 1 << 17
 	// maxCaseRuns bounds the stretches of one case that are held in memory.
 	maxCaseRuns = 1 << 16
 	// maxCaseBytes bounds the attributes of one case, merged from wherever the
@@ -35,8 +35,8 @@ type Spool struct {
 	texts *textTable
 	seeds [2]maphash.Seed
 
-	runs   *sorter // by hash of the case and place in the file
-	byCase *sorter // by first appearance of the case, once gathered
+	runs   *arrivals
+	byCase *sorter // those of cases that come back, by first appearance of the case, once gathered
 	seq    uint64
 	open   openRun
 	record []byte
@@ -49,12 +49,12 @@ type Spool struct {
 }
 
 // spoolLimits are the bounds above, which tests make small.
-type spoolLimits struct{ entries, caseRuns, caseBytes int }
+type spoolLimits struct{ entries, caseRuns, caseBytes, arrivalBits, returning int }
 
 // openRun is the run that is being written.
 type openRun struct {
 	caseID     string
-	hash       [2]uint64
+	hash       caseHash
 	kind       runKind
 	seq        uint64
 	from       int64
@@ -76,7 +76,9 @@ const (
 // system's directory for them. Close removes them; so does the end of the
 // process where the system lets an open file have no name.
 func NewSpool(dir string) (*Spool, error) {
-	return newSpool(dir, spoolLimits{entries: sorterEntries, caseRuns: maxCaseRuns, caseBytes: maxCaseBytes})
+	return newSpool(dir, spoolLimits{
+		entries: sorterEntries, caseRuns: maxCaseRuns, caseBytes: maxCaseBytes, arrivalBits: arrivalBits, returning: returningMost,
+	})
 }
 
 func newSpool(dir string, limits spoolLimits) (*Spool, error) {
@@ -84,10 +86,14 @@ func newSpool(dir string, limits spoolLimits) (*Spool, error) {
 	if err != nil {
 		return nil, err
 	}
+	runs, err := newArrivals(dir, limits.arrivalBits, limits.returning)
+	if err != nil {
+		return nil, errors.Join(err, file.close())
+	}
 	return &Spool{
 		dir: dir, file: file, out: bufio.NewWriterSize(file, 1<<20), texts: newTextTable(),
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		runs:  newSorter(dir, limits.entries), limits: limits,
+		runs:  runs, limits: limits,
 	}, nil
 }
 
@@ -149,7 +155,7 @@ func (s *Spool) write(caseID string, kind runKind, nanos int64) error {
 func (s *Spool) startRun(caseID string, kind runKind) error {
 	hash := s.open.hash
 	if s.open.caseID != caseID || s.open.kind == noRun {
-		hash = [2]uint64{maphash.String(s.seeds[0], caseID), maphash.String(s.seeds[1], caseID)}
+		hash = caseHash{maphash.String(s.seeds[0], caseID), maphash.String(s.seeds[1], caseID)}
 	}
 	if err := s.endRun(); err != nil {
 		return err
@@ -172,10 +178,11 @@ const (
 )
 
 // The words of a run's entry. The first three are its key: the hash of its
-// case while runs are gathered, then the case's place among the cases.
+// case, and where the run came; once gathered, the place where the case first
+// came, nothing, and where the run came.
 const (
 	wordCase = iota
-	wordKind
+	_
 	wordSeq
 	wordPlace
 	wordSize

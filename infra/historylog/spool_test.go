@@ -19,7 +19,8 @@ import (
 func TestSpoolGroupsLikeMemory(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		spool, err := newSpool(dir, spoolLimits{entries: rapid.IntRange(1, 20).Draw(t, "entries"), caseRuns: rapid.IntRange(1, 5).Draw(t, "runs"), caseBytes: maxCaseBytes})
+		spool, err := newSpool(dir, spoolLimits{entries: rapid.IntRange(1, 20).Draw(t, "entries"), caseRuns: rapid.IntRange(1, 5).Draw(t, "runs"), caseBytes: maxCaseBytes,
+			arrivalBits: rapid.IntRange(64, 4096).Draw(t, "bits"), returning: rapid.IntRange(0, 6).Draw(t, "returning")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestSpoolKeepsTheFirstProblemsAndCountsAll(t *testing.T) {
 }
 
 func TestSpoolLeavesOutAttributesOfACaseBeyondTheLimit(t *testing.T) {
-	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 10, caseRuns: 10, caseBytes: 1000})
+	spool, err := newSpool(t.TempDir(), spoolLimits{entries: 10, caseRuns: 10, caseBytes: 1000, arrivalBits: 64, returning: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
