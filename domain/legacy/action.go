@@ -4,6 +4,7 @@
 package legacy
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
@@ -64,46 +65,69 @@ func Register(r *event.Registry) {
 // Names gives the ids of a case's events. An id follows from what the log says,
 // so that the same log taken over again repeats its ids, also when it has grown
 // meanwhile. Equal lines of one case are told apart by counting them. The zero
-// value is not ready: use NewNames.
+// value is ready after Begin.
 type Names struct {
-	source, id string
-	seen       map[[16]byte]int
-	// content and text are kept for their room.
-	content, text []byte
+	seen map[[16]byte]int
+	// text begins with what all ids of the case begin with; content and the rest
+	// of text are kept for their room.
+	text, content []byte
+	common        int
 }
+
+// manySeen is how many different lines of a case make its table too large to be
+// used again.
+const manySeen = 256
 
 // NewNames begins the naming of one case of one source.
 func NewNames(source, caseID string) *Names {
-	return &Names{source: source, id: caseID, seen: map[[16]byte]int{}}
+	n := &Names{}
+	n.Begin(source, caseID)
+	return n
+}
+
+// Begin leaves the case at hand and begins the naming of another one.
+func (n *Names) Begin(source, caseID string) {
+	if n.seen == nil || len(n.seen) > manySeen {
+		n.seen = map[[16]byte]int{}
+	}
+	clear(n.seen)
+	n.text = appendPart(appendPart(append(n.text[:0], nameSpace[:]...), source), caseID)
+	n.common = len(n.text)
 }
 
 // Described is the id of the case's CaseDescribed.
-func (n *Names) Described() uuid.UUID { return n.name("case") }
+func (n *Names) Described() uuid.UUID {
+	return n.name(appendPart(n.text[:n.common], "case"))
+}
 
 // Action is the id of the next event with this content.
 func (n *Names) Action(at time.Time, a ActionRecorded) uuid.UUID {
 	b := binary.BigEndian.AppendUint64(n.content[:0], uint64(at.UnixNano()))
-	for _, part := range []string{a.Activity, a.Resource, a.Lifecycle} {
+	for _, part := range [...]string{a.Activity, a.Resource, a.Lifecycle} {
 		b = append(binary.BigEndian.AppendUint32(b, uint32(len(part))), part...)
 	}
 	n.content = b
 	sum := sha256.Sum256(b)
 	content := [16]byte(sum[:16])
-	n.seen[content]++
-	return n.name("action", string(content[:]), strconv.Itoa(n.seen[content]))
+	count := n.seen[content] + 1
+	n.seen[content] = count
+	b = appendPart(appendPart(n.text[:n.common], "action"), content[:])
+	var digits [20]byte
+	return n.name(appendPart(b, strconv.AppendInt(digits[:0], int64(count), 10)))
 }
 
-func (n *Names) name(parts ...string) uuid.UUID {
-	b := appendPart(appendPart(n.text[:0], n.source), n.id)
-	for _, part := range parts {
-		b = appendPart(b, part)
-	}
-	n.text = b
-	return uuid.NewSHA1(nameSpace, b)
+// name is a UUIDv5 (RFC 9562 section 5.5) of text that begins with the name space.
+func (n *Names) name(text []byte) uuid.UUID {
+	n.text = text
+	sum := sha1.Sum(text)
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 0x50
+	id[8] = id[8]&0x3f | 0x80
+	return id
 }
 
 // appendPart writes a part so that no two lists of parts are written alike.
-func appendPart(b []byte, part string) []byte {
+func appendPart[T string | []byte](b []byte, part T) []byte {
 	return append(append(strconv.AppendInt(b, int64(len(part)), 10), ':'), part...)
 }
 
