@@ -17,24 +17,45 @@ import (
 // personal value. The bytes are those that canonical makes, which stays the
 // definition; where a value has no exact form the general way says so.
 
-// direct writes a payload of such a shape. ok is false for every other one.
-func direct(p event.Payload) (data []byte, ok bool, err error) {
+// direct appends a payload of such a shape. ok is false for every other one.
+func direct(b []byte, p event.Payload) (data []byte, ok bool, err error) {
 	switch p := p.(type) {
 	case legacy.ActionRecorded:
-		data, err = appendAction(make([]byte, 0, sizeOfAction(p)), p)
+		data, err = appendAction(b, p)
 		return data, true, err
 	case legacy.CaseDescribed:
-		data, err = appendCase(make([]byte, 0, 128+96*len(p.Attributes)), p)
+		data, err = appendCase(b, p)
 		return data, true, err
 	}
-	return nil, false, nil
+	return b, false, nil
 }
 
-// sizeOfAction is about the size of the stored form, so that most need one allocation.
+// directSize is about how much of an event's stored form is written directly, so
+// that most batches need one allocation.
+func directSize(e *event.Event) int {
+	n := sizeOfMetadata(&e.Metadata)
+	switch p := e.Payload.(type) {
+	case legacy.ActionRecorded:
+		n += sizeOfAction(p)
+	case legacy.CaseDescribed:
+		n += sizeOfCase(p)
+	}
+	return n
+}
+
 func sizeOfAction(p legacy.ActionRecorded) int {
-	n := 128 + len(p.Source) + len(p.Case) + len(p.Activity) + len(p.Resource) + len(p.Lifecycle)
-	for _, a := range p.Attributes {
-		n += 48 + len(a.Name) + len(a.Type) + len(a.Value)
+	return len(`{"activity":"","attributes":,"case":"","lifecycle":"","offset_minutes":1000,"resource":"","source":""}`) +
+		len(p.Source) + len(p.Case) + len(p.Activity) + len(p.Resource) + len(p.Lifecycle) + sizeOfAttributes(p.Attributes)
+}
+
+func sizeOfCase(p legacy.CaseDescribed) int {
+	return len(`{"attributes":,"case":"","source":""}`) + len(p.Source) + len(p.Case) + sizeOfAttributes(p.Attributes)
+}
+
+func sizeOfAttributes(attributes []legacy.Attribute) int {
+	n := len(`[]`)
+	for _, a := range attributes {
+		n += len(`{"name":"","type":"","value":""},`) + len(a.Name) + len(a.Type) + len(a.Value)
 	}
 	return n
 }
@@ -94,13 +115,22 @@ func appendAttributes(b []byte, attributes []legacy.Attribute) ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// directMetadata writes the metadata of an event. ok is false where its time has
-// no form in RFC 3339, for the general way to refuse it.
-func directMetadata(m event.Metadata) (data []byte, ok bool) {
-	if year := m.OccurredAt.Year(); year < 0 || year > 9999 {
-		return nil, false
+func sizeOfMetadata(m *event.Metadata) int {
+	n := len(`{"actor":{"id":"","role":""},"occurred_at":"2006-01-02T15:04:05.000Z"}`) + len(m.Actor.ID) + len(m.Actor.Role)
+	for _, optional := range [...]string{m.Actor.Agency, m.Actor.Department, m.Causation, m.Correlation, m.Request, m.Span, m.Trace} {
+		if optional != "" {
+			n += len(`,"correlation":""`) + len(optional)
+		}
 	}
-	b := make([]byte, 0, 160+len(m.Actor.ID)+len(m.Actor.Agency)+len(m.Actor.Department)+len(m.Correlation)+len(m.Causation)+len(m.Request))
+	return n
+}
+
+// directMetadata appends the metadata of an event. ok is false where its time has
+// no form in RFC 3339, for the general way to refuse it.
+func directMetadata(b []byte, m event.Metadata) (data []byte, ok bool) {
+	if year := m.OccurredAt.Year(); year < 0 || year > 9999 {
+		return b, false
+	}
 	b = append(b, `{"actor":{`...)
 	if m.Actor.Agency != "" {
 		b = append(appendText(append(b, `"agency":`...), m.Actor.Agency), ',')

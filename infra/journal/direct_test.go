@@ -73,7 +73,7 @@ func TestAShapeWrittenDirectlyHasTheBytesOfTheGeneralForm(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyDirect().Draw(t, "payload")
 		want, wantErr := general(p)
-		got, ok, err := direct(p)
+		got, ok, err := direct(nil, p)
 		if !ok {
 			t.Fatalf("%T is not written directly", p)
 		}
@@ -99,7 +99,7 @@ func TestMetadataWrittenDirectlyHasTheBytesOfTheGeneralForm(t *testing.T) {
 			Correlation: text.Draw(t, "correlation"), Causation: text.Draw(t, "causation"), Trace: text.Draw(t, "trace"), Span: text.Draw(t, "span"), Request: text.Draw(t, "request"),
 		}
 		want, wantErr := canonical(m)
-		got, ok := directMetadata(m)
+		got, ok := directMetadata(nil, m)
 		if ok != (wantErr == nil) {
 			t.Fatalf("written directly: %v; in general: %v", ok, wantErr)
 		}
@@ -122,7 +122,7 @@ func TestEveryMemberIsWrittenDirectly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := direct(p); err != nil || !bytes.Equal(got, want) {
+		if got, _, err := direct(nil, p); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s, %v, not %s", got, err, want)
 		}
 	}
@@ -135,7 +135,7 @@ func TestEveryMemberIsWrittenDirectly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := directMetadata(m); !bytes.Equal(got, want) {
+	if got, _ := directMetadata(nil, m); !bytes.Equal(got, want) {
 		t.Errorf("%s, not %s", got, want)
 	}
 }
@@ -171,8 +171,8 @@ func BenchmarkEncode(b *testing.B) {
 	b.Run("direct", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _, err := direct(p)
-			if _, ok := directMetadata(m); err != nil || !ok {
+			_, _, err := direct(nil, p)
+			if _, ok := directMetadata(nil, m); err != nil || !ok {
 				b.Fatal(err)
 			}
 		}

@@ -67,7 +67,7 @@ func damaged(t *rapid.T, data []byte) []byte {
 func TestReadingDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := anyDirect().Draw(t, "payload")
-		data, _, err := direct(p)
+		data, _, err := direct(nil, p)
 		if err != nil {
 			return
 		}
@@ -78,7 +78,7 @@ func TestReadingDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 func TestReadingMetadataDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := anyText()
-		data, ok := directMetadata(event.Metadata{
+		data, ok := directMetadata(nil, event.Metadata{
 			OccurredAt: time.Unix(rapid.Int64Range(0, 1<<34).Draw(t, "at"), rapid.Int64Range(0, 999_999_999).Draw(t, "fraction")).UTC(),
 			Actor: event.Actor{
 				ID: text.Draw(t, "actor"), Role: event.Role(text.Draw(t, "role")), Agency: text.Draw(t, "agency"), Department: text.Draw(t, "department"),
@@ -100,7 +100,7 @@ func TestOrdinaryEventsAreReadDirectly(t *testing.T) {
 		legacy.CaseDescribed{Source: "s", Case: "c", Attributes: attributes},
 		legacy.CaseDescribed{Source: "s", Case: "c", Attributes: []legacy.Attribute{}},
 	} {
-		data, _, err := direct(p)
+		data, _, err := direct(nil, p)
 		if err != nil || !checkPayload(t, p.EventType(), data) {
 			t.Errorf("%s is not read directly (%v)", data, err)
 		}
@@ -110,7 +110,7 @@ func TestOrdinaryEventsAreReadDirectly(t *testing.T) {
 		Correlation: "c", Causation: "k", Trace: "t", Span: "s", Request: "r",
 	}
 	for _, m := range []event.Metadata{full, {OccurredAt: full.OccurredAt, Actor: event.Actor{ID: "import", Role: event.RoleSystem}}} {
-		if data, ok := directMetadata(m); !ok || !checkMetadata(t, data) {
+		if data, ok := directMetadata(nil, m); !ok || !checkMetadata(t, data) {
 			t.Errorf("%s is not read directly", data)
 		}
 	}

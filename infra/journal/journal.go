@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
@@ -39,44 +40,64 @@ func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journa
 func (j *Journal) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (written event.Written, err error) {
 	ctx, end := appending(ctx, stream, len(events))
 	defer func() { end(written, err) }()
+	size := 0
+	for i := range events {
+		size += directSize(&events[i])
+	}
+	room := make([]byte, 0, size)
 	proposed := make([]eventstore.Proposed, len(events))
 	for i, e := range events {
 		e.Stream = stream
-		p, err := j.Encode(ctx, e)
-		if err != nil {
+		if proposed[i], room, err = j.encode(ctx, &e, room); err != nil {
 			return event.Written{}, err
 		}
-		proposed[i] = p
 	}
 	return j.store.Append(ctx, stream, expected, proposed...)
 }
 
 // Encode gives the stored form of an event that is to go into its Stream.
 func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Proposed, error) {
-	data, err := j.encodePayload(ctx, e)
-	if err != nil {
-		return eventstore.Proposed{}, fmt.Errorf("journal: encode %s: %w", typeOf(e), err)
-	}
-	meta, err := encodeMetadata(traced(ctx, e.Metadata))
-	if err != nil {
-		return eventstore.Proposed{}, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(e), err)
-	}
-	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, nil
+	p, _, err := j.encode(ctx, &e, make([]byte, 0, directSize(&e)))
+	return p, err
 }
 
-func (j *Journal) encodePayload(ctx context.Context, e event.Event) ([]byte, error) {
-	if data, ok, err := direct(e.Payload); ok {
-		return data, err
+// encode is Encode with what it writes appended to room, where that is known
+// beforehand: the events of a batch share one allocation.
+func (j *Journal) encode(ctx context.Context, e *event.Event, room []byte) (eventstore.Proposed, []byte, error) {
+	from := len(room)
+	data, direct, err := j.encodePayload(ctx, e, room)
+	if err != nil {
+		return eventstore.Proposed{}, room, fmt.Errorf("journal: encode %s: %w", typeOf(*e), err)
 	}
-	seal := func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, e, at, p) }
+	if direct {
+		room, data = data, slices.Clip(data[from:])
+	}
+	from = len(room)
+	meta, direct, err := encodeMetadata(traced(ctx, e.Metadata), room)
+	if err != nil {
+		return eventstore.Proposed{}, room, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(*e), err)
+	}
+	if direct {
+		room, meta = meta, slices.Clip(meta[from:])
+	}
+	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, room, nil
+}
+
+// encodePayload appends a payload to room where it is written directly.
+func (j *Journal) encodePayload(ctx context.Context, e *event.Event, room []byte) (data []byte, appended bool, err error) {
+	if data, ok, err := direct(room, e.Payload); ok {
+		return data, true, err
+	}
+	seal := func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, *e, at, p) }
 	if data, ok, err := planned(e.Payload, seal); ok {
-		return data, err
+		return data, false, err
 	}
 	sealed, err := normalise(e.Payload, seal)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return canonical(sealed)
+	data, err = canonical(sealed)
+	return data, false, err
 }
 
 // sealed gives a personal value of an event as it is stored.
@@ -88,12 +109,14 @@ func (j *Journal) sealed(ctx context.Context, e event.Event, at site, p event.Pe
 	return event.Personal{Subject: p.Subject, Sealed: cipher}, err
 }
 
-func encodeMetadata(m event.Metadata) ([]byte, error) {
+// encodeMetadata appends metadata to room where they are written directly.
+func encodeMetadata(m event.Metadata, room []byte) (data []byte, appended bool, err error) {
 	m.OccurredAt = m.OccurredAt.UTC()
-	if data, ok := directMetadata(m); ok {
-		return data, nil
+	if data, ok := directMetadata(room, m); ok {
+		return data, true, nil
 	}
-	return canonical(m)
+	data, err = canonical(m)
+	return data, false, err
 }
 
 // Decode turns a stored event into its domain shape. Personal values stay sealed.

@@ -2,8 +2,10 @@ package journal_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
+	"dossierledger/domain/legacy"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/journal"
 	"dossierledger/infra/keys"
@@ -74,6 +77,7 @@ func open(t *testing.T) (*journal.Journal, keys.Vault) {
 	})
 	registry := event.NewRegistry()
 	event.Register[specimen](registry)
+	legacy.Register(registry)
 	j, err := journal.New(store, registry, vault)
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +240,57 @@ func TestEncodingIsStableAndNothingPersonalIsInIt(t *testing.T) {
 		}
 		if !bytes.Equal(first.Data, second.Data) {
 			r.Fatalf("encoded again it is\n%s\nnot\n%s", second.Data, first.Data)
+		}
+	})
+}
+
+// The events of a batch are written into one piece of memory: what one has does
+// not depend on its neighbours.
+func TestABatchStoresWhatItsEventsAreEach(t *testing.T) {
+	j, _ := open(t)
+	streams := 0
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringN(0, 40, 200)
+		var events []event.Event
+		for range rapid.IntRange(1, 8).Draw(t, "events") {
+			e := event.New(uuid.New(), meta(), nil)
+			e.Metadata.Request = text.Draw(t, "request")
+			switch rapid.IntRange(0, 2).Draw(t, "kind") {
+			case 0:
+				e.Payload = specimen{Text: text.Draw(t, "text")}
+			case 1:
+				e.Payload = legacy.CaseDescribed{Source: "s", Case: text.Draw(t, "case")}
+			default:
+				e.Payload = legacy.ActionRecorded{Source: "s", Case: "c", Activity: text.Draw(t, "activity"),
+					Attributes: []legacy.Attribute{{Name: text.Draw(t, "name"), Value: text.Draw(t, "value")}}}
+			}
+			events = append(events, e)
+		}
+		streams++
+		stream := fmt.Sprintf("batch-%d", streams)
+		if _, err := j.Append(context.Background(), stream, event.None, events...); err != nil {
+			t.Fatal(err)
+		}
+		i := 0
+		for got, err := range j.Read(context.Background(), stream, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := j.Encode(context.Background(), got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := j.Encode(context.Background(), events[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.ID != want.ID || !bytes.Equal(again.Data, want.Data) || !bytes.Equal(again.Metadata, want.Metadata) {
+				t.Fatalf("event %d came back as\n%s %s\nnot as\n%s %s", i, again.Data, again.Metadata, want.Data, want.Metadata)
+			}
+			i++
+		}
+		if i != len(events) {
+			t.Fatalf("%d of %d events", i, len(events))
 		}
 	})
 }
