@@ -16,11 +16,11 @@ import (
 	"dossierledger/domain/fault"
 	"dossierledger/domain/legacy"
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 )
 
 // CaseHistory is one case of an older system's log, its actions in order of time.
+// Its slices are valid until Case has returned.
 type CaseHistory struct {
 	ID         string
 	Attributes []legacy.Attribute
@@ -79,13 +79,16 @@ const (
 // case becomes a dossier's stream of legacy events with their original times.
 // Again is a no-op; a log that has grown adds what is new, which among events
 // of the same instant comes after those that are there. It is used for one
-// log: make a new one for the next. Case may not be called concurrently.
+// log: make a new one for the next. Case may not be called concurrently, and
+// Finish ends it, also after an error.
 type ImportHistory struct {
 	journal Journal
 	source  string
 	prefix  string
 
-	writers  *errgroup.Group
+	writers  sync.WaitGroup
+	made     int // of the writers
+	idle     chan *caseWriter
 	room     *semaphore.Weighted // of importBytes
 	mu       sync.Mutex
 	result   ImportResult
@@ -104,9 +107,10 @@ func NewImportHistory(journal Journal, source, prefix string, progress func(even
 	if source == "" || len(source) > 200 {
 		return nil, fault.New(fault.Invalid, "import.source", "the name of the log has 1 to 200 bytes; give one by --source")
 	}
-	writers := new(errgroup.Group)
-	writers.SetLimit(importWriters)
-	return &ImportHistory{journal: journal, source: source, prefix: prefix, writers: writers, room: semaphore.NewWeighted(importBytes), progress: progress, result: ImportResult{Errors: []ImportProblem{}}}, nil
+	return &ImportHistory{
+		journal: journal, source: source, prefix: prefix, idle: make(chan *caseWriter, importWriters),
+		room: semaphore.NewWeighted(importBytes), progress: progress, result: ImportResult{Errors: []ImportProblem{}},
+	}, nil
 }
 
 // Problem notes an event that the log's reader passed over.
@@ -125,38 +129,36 @@ func (h *ImportHistory) Problem(p ImportProblem, skipped int) {
 // An error is the ledger's or the log reader's, never the case's: a case that
 // cannot be taken over is a Problem.
 func (h *ImportHistory) Case(ctx context.Context, c CaseHistory) error {
-	w := &caseWriter{h: h, stream: dossier.StreamOf(legacy.Code(h.prefix, c.ID)), line: c.Line, names: legacy.NewNames(h.source, c.ID), expected: event.None}
-	if len(c.Attributes) > 0 {
-		w.add(w.names.Described(), time.Time{}, legacy.CaseDescribed{Source: h.source, Case: c.ID, Attributes: c.Attributes}, sizeOf(c.Attributes))
+	w := h.writer()
+	w.begin(c)
+	if err := w.collect(ctx, c); err != nil {
+		h.idle <- w
+		return err
 	}
-	for action, err := range c.Actions {
-		if err != nil {
-			return fmt.Errorf("import: case %q: %w", c.ID, err)
-		}
-		if w.full() {
-			// A case larger than one append goes in order, one append after the other.
-			if err := w.append(ctx); err != nil {
-				return err
-			}
-		}
-		payload := legacy.ActionRecorded{
-			Source: h.source, Case: c.ID, Activity: action.Activity, Resource: action.Resource,
-			Lifecycle: action.Lifecycle, OffsetMinutes: action.OffsetMinutes,
-			Attributes: append([]legacy.Attribute(nil), action.Attributes...),
-		}
-		w.add(w.names.Action(action.At, payload), action.At, payload, len(action.Activity)+len(action.Resource)+sizeOf(action.Attributes))
-	}
-	held := int64(min(w.bytes+len(w.batch)*eventCost, importBytes))
-	if err := h.room.Acquire(ctx, held); err != nil {
+	w.held = int64(min(w.bytes+len(w.batch)*eventCost, importBytes))
+	if err := h.room.Acquire(ctx, w.held); err != nil {
+		h.idle <- w
 		return fmt.Errorf("import: case %q: %w", c.ID, err)
 	}
-	h.writers.Go(func() error {
-		defer h.room.Release(held)
-		err := w.append(ctx)
-		h.fail(err)
-		return err
-	})
+	w.work <- ctx
 	return h.failed()
+}
+
+// writer gives a writer that has nothing to do, and waits for one where there are
+// as many as there may be.
+func (h *ImportHistory) writer() *caseWriter {
+	select {
+	case w := <-h.idle:
+		return w
+	default:
+	}
+	if h.made == importWriters {
+		return <-h.idle
+	}
+	h.made++
+	w := &caseWriter{h: h, names: &legacy.Names{}, work: make(chan context.Context, 1)}
+	h.writers.Go(w.run)
+	return w
 }
 
 // fail and failed let the reading stop soon after an append failed.
@@ -176,7 +178,11 @@ func (h *ImportHistory) failed() error {
 
 // Finish waits until all is durable and says what was done.
 func (h *ImportHistory) Finish() (ImportResult, error) {
-	if err := h.writers.Wait(); err != nil {
+	for ; h.made > 0; h.made-- {
+		close((<-h.idle).work)
+	}
+	h.writers.Wait()
+	if err := h.failed(); err != nil {
 		return ImportResult{}, err
 	}
 	// Cases are appended side by side, so their problems come in any order.
@@ -184,18 +190,96 @@ func (h *ImportHistory) Finish() (ImportResult, error) {
 	return h.result, nil
 }
 
-// caseWriter appends one case.
+// caseWriter appends one case after the other. It is with Case, which collects a
+// case in it, or with its goroutine, which appends that, and is idle meanwhile.
 type caseWriter struct {
-	h        *ImportHistory
+	h     *ImportHistory
+	names *legacy.Names
+	// batch is what is appended next; attributes holds those of its events. Both
+	// are used again.
+	batch      []event.Event
+	attributes []legacy.Attribute
+	bytes      int
+	held       int64 // of the room
+	work       chan context.Context
+
+	// What follows is of the case at hand.
 	stream   string
 	line     int
-	names    *legacy.Names
 	expected event.Expected
-	batch    []event.Event
-	bytes    int
 	counted  bool
 	refused  bool
 	there    map[uuid.UUID]bool // what the stream held before; nil until it is asked for
+}
+
+// run appends what was collected, each time that there is work.
+func (w *caseWriter) run() {
+	for ctx := range w.work {
+		if err := w.append(ctx); err != nil {
+			w.h.fail(err)
+		}
+		w.h.room.Release(w.held)
+		w.h.idle <- w
+	}
+}
+
+func (w *caseWriter) begin(c CaseHistory) {
+	w.forget()
+	w.names.Begin(w.h.source, c.ID)
+	w.stream, w.line, w.expected = dossier.StreamOf(legacy.Code(w.h.prefix, c.ID)), c.Line, event.None
+	w.counted, w.refused, w.there = false, false, nil
+}
+
+// Of what a writer collected it keeps the room for this many events and
+// attributes. All writers together keep no more than some 15 MB.
+const (
+	keptEvents     = 32
+	keptAttributes = 256
+)
+
+// forget empties the batch.
+func (w *caseWriter) forget() {
+	clear(w.batch)
+	clear(w.attributes)
+	if w.batch = w.batch[:0]; cap(w.batch) > keptEvents {
+		w.batch = nil
+	}
+	if w.attributes = w.attributes[:0]; cap(w.attributes) > keptAttributes {
+		w.attributes = nil
+	}
+	w.bytes = 0
+}
+
+// collect makes a case's events. All but the last of its appends, where it takes
+// several, are done when it returns: they go in order, one after the other.
+func (w *caseWriter) collect(ctx context.Context, c CaseHistory) error {
+	if len(c.Attributes) > 0 {
+		described := legacy.CaseDescribed{Source: w.h.source, Case: c.ID, Attributes: w.copied(c.Attributes)}
+		w.add(w.names.Described(), time.Time{}, described, sizeOf(c.Attributes))
+	}
+	for action, err := range c.Actions {
+		if err != nil {
+			return fmt.Errorf("import: case %q: %w", c.ID, err)
+		}
+		if w.full() {
+			if err := w.append(ctx); err != nil {
+				return err
+			}
+		}
+		payload := legacy.ActionRecorded{
+			Source: w.h.source, Case: c.ID, Activity: action.Activity, Resource: action.Resource,
+			Lifecycle: action.Lifecycle, OffsetMinutes: action.OffsetMinutes, Attributes: w.copied(action.Attributes),
+		}
+		w.add(w.names.Action(action.At, payload), action.At, payload, len(action.Activity)+len(action.Resource)+sizeOf(action.Attributes))
+	}
+	return nil
+}
+
+// copied keeps attributes for the batch.
+func (w *caseWriter) copied(attributes []legacy.Attribute) []legacy.Attribute {
+	from := len(w.attributes)
+	w.attributes = append(w.attributes, attributes...)
+	return slices.Clip(w.attributes[from:])
 }
 
 func (w *caseWriter) add(id uuid.UUID, at time.Time, p event.Payload, size int) {
@@ -217,13 +301,14 @@ func (w *caseWriter) full() bool {
 }
 
 func (w *caseWriter) append(ctx context.Context) error {
+	defer w.forget()
 	batch := w.batch
-	w.batch, w.bytes = nil, 0
-	if len(batch) == 0 || actionsIn(batch) == 0 {
+	actions := actionsIn(batch)
+	if actions == 0 {
 		return nil
 	}
 	if w.refused {
-		w.h.Problem(ImportProblem{Line: w.line, Message: "the rest of a case that could not be taken over"}, actionsIn(batch))
+		w.h.Problem(ImportProblem{Line: w.line, Message: "the rest of a case that could not be taken over"}, actions)
 		return nil
 	}
 	appended := w.missing(batch)
@@ -237,17 +322,20 @@ func (w *caseWriter) append(ctx context.Context) error {
 	switch kind := fault.KindOf(err); {
 	case kind == fault.Invalid || kind == fault.TooLarge || kind == fault.Conflict:
 		w.refused = true
-		w.h.Problem(ImportProblem{Line: w.line, Message: err.Error()}, actionsIn(batch))
+		w.h.Problem(ImportProblem{Line: w.line, Message: err.Error()}, actions)
 		return nil
 	case err != nil:
 		return fmt.Errorf("import: %s: %w", w.stream, err)
 	}
 	w.expected = event.Exists
-	added := actionsIn(appended)
+	added := actions
+	if len(appended) < len(batch) {
+		added = actionsIn(appended)
+	}
 	if written.Repeated {
 		added = 0
 	}
-	w.h.count(added, actionsIn(batch)-added, written.Position, !w.counted)
+	w.h.count(added, actions-added, written.Position, !w.counted)
 	w.counted = true
 	return nil
 }

@@ -87,7 +87,8 @@ func (c *importCommand) take(w *world, l *ledger.Ledger, file io.Reader, size in
 	if err != nil {
 		return err
 	}
-	err = spool.Cases(w.ctx, func(g *historylog.GroupedCase) error { return importing.Case(w.ctx, caseHistory(g)) })
+	var t taking
+	err = spool.Cases(w.ctx, func(g *historylog.GroupedCase) error { return importing.Case(w.ctx, t.caseHistory(g)) })
 	noteProblems(importing, spool, summary)
 	result, finishErr := importing.Finish()
 	storing.done()
@@ -134,20 +135,24 @@ func noteProblems(to *commands.ImportHistory, spool *historylog.Spool, summary h
 	}
 }
 
-func caseHistory(g *historylog.GroupedCase) commands.CaseHistory {
+// taking turns cases of a log into the form in which they are taken over, one
+// after the other in the same room.
+type taking struct{ ofCase, ofAction []legacy.Attribute }
+
+func (t *taking) caseHistory(g *historylog.GroupedCase) commands.CaseHistory {
+	t.ofCase = appendLegacy(t.ofCase[:0], g.Attributes)
 	return commands.CaseHistory{
-		ID: g.ID, Line: g.Line, Attributes: appendLegacy(nil, g.Attributes),
+		ID: g.ID, Line: g.Line, Attributes: t.ofCase,
 		Actions: func(yield func(commands.LegacyAction, error) bool) {
-			var attributes []legacy.Attribute
 			for e, err := range g.Events() {
 				if err != nil {
 					yield(commands.LegacyAction{}, err)
 					return
 				}
-				attributes = appendLegacy(attributes[:0], e.Attributes)
+				t.ofAction = appendLegacy(t.ofAction[:0], e.Attributes)
 				if !yield(commands.LegacyAction{
 					At: e.Time, Activity: e.Activity, Resource: e.Resource, Lifecycle: e.Lifecycle,
-					OffsetMinutes: e.OffsetMinutes, Attributes: attributes,
+					OffsetMinutes: e.OffsetMinutes, Attributes: t.ofAction,
 				}, nil) {
 					return
 				}
