@@ -46,6 +46,7 @@ func (c *importCommand) Run(w *world) error {
 	if info.IsDir() {
 		return fmt.Errorf("import: %s is a folder, not a log", c.File)
 	}
+	defer steadyMemory()()
 	l, err := w.open()
 	if err != nil {
 		return err

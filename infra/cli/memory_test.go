@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestTheHeapMayGrowToTheWorkingMemoryAndALittleBeyondWhatIsHeld(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		held := rapid.Uint64Range(0, 1<<40).Draw(t, "held")
+		percent := growthFor(held)
+		if percent < leastGrowth {
+			t.Fatalf("%d percent", percent)
+		}
+		to := held + held*uint64(percent)/100
+		if percent > leastGrowth && to > workingMemory {
+			t.Fatalf("%d bytes may grow to %d", held, to)
+		}
+		if room := held * (100 + leastGrowth) / 100; room < workingMemory && held > 4<<20 && to < workingMemory-held/100-1 {
+			t.Fatalf("%d bytes may only grow to %d", held, to)
+		}
+	})
+}
+
+// The pacing follows what is held from one collection to the next, and leaves no
+// trace when it ends.
+func TestThePacingFollowsWhatIsHeld(t *testing.T) {
+	t.Setenv("GOGC", "")
+	t.Setenv("GOMEMLIMIT", "")
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	current := func() int {
+		percent := debug.SetGCPercent(100)
+		debug.SetGCPercent(percent)
+		return percent
+	}
+	stop := steadyMemory()
+	small := current()
+	held := make([]byte, workingMemory)
+	for current() == small { // the finalizer runs behind a collection
+		runtime.GC()
+		runtime.Gosched()
+	}
+	if got := current(); got != leastGrowth {
+		t.Errorf("beside the working memory the heap may grow by %d percent", got)
+	}
+	runtime.KeepAlive(held)
+	stop()
+	for range 3 {
+		runtime.GC()
+	}
+	if got := current(); got != 100 {
+		t.Errorf("afterwards it may grow by %d percent", got)
+	}
+}
