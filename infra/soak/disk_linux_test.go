@@ -26,6 +26,11 @@ import (
 //
 // Names are as a journalling file system keeps them: making, renaming and
 // removing a file last as they were done.
+//
+// The kernel keeps no pages of its own of these files (FOPEN_DIRECT_IO). With
+// them a read can miss a write that has returned: where it finds that a file
+// changed it throws the file's pages away, also one whose write is on its way
+// here, and keeps what it then reads from before that write.
 type disk struct {
 	t       *testing.T
 	dir     string // where programs see it
@@ -259,7 +264,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if !ok {
 		return nil, nil, 0, syscall.EIO
 	}
-	return inode, &handle{LoopbackFile: f.(*fs.LoopbackFile), node: made}, more, 0
+	return inode, &handle{LoopbackFile: f.(*fs.LoopbackFile), node: made}, more | fuse.FOPEN_DIRECT_IO, 0
 }
 
 // Open implements fs.NodeOpener.
@@ -275,7 +280,7 @@ func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, s
 	if errno != 0 {
 		return f, more, errno
 	}
-	return &handle{LoopbackFile: f.(*fs.LoopbackFile), node: n}, more, 0
+	return &handle{LoopbackFile: f.(*fs.LoopbackFile), node: n}, more | fuse.FOPEN_DIRECT_IO, 0
 }
 
 // Rename implements fs.NodeRenamer. What a file has not synced goes with it.
