@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -371,16 +372,13 @@ func (s *Store) write() {
 // requests. Refusals wait for that too: they tell of what earlier requests did,
 // which must not be undone by a crash.
 func (s *Store) writeGroup(g *group) {
-	switch {
-	case s.disk.Broken() != nil:
+	if s.disk.Broken() != nil {
 		g.failed = s.unwritable()
-	case len(g.records) > 0:
-		var err error
-		if g.offset, err = s.events.write(g.first, g.records); err != nil {
-			if g.failed = s.unwritable(); g.failed == nil {
-				g.failed = closedFault() // it waited for room, and the store is being closed
-			}
-		}
+	} else if offset, err := s.events.write(g.first, g.records); err != nil {
+		// Without another reason it waited for room, and the store is being closed.
+		g.failed = cmp.Or(s.unwritable(), closedFault())
+	} else {
+		g.offset = offset
 	}
 	if g.failed == nil {
 		s.next.Store(g.next)

@@ -1,9 +1,11 @@
 package embedded_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -187,4 +189,76 @@ func TestFreeSpaceBelowTheReserveRefusesAppends(t *testing.T) {
 	}
 	usage(5 << 30)
 	appendWhenThereIsRoom(t, s, "a", must(batchOf(1)))
+}
+
+// heldFile holds the first large write of the log until it is let go, and has no
+// room for large ones.
+type heldFile struct {
+	vfs.File
+	held, letGo chan struct{}
+	once        *sync.Once
+}
+
+const largeEvent = 200 << 10
+
+func (f heldFile) WriteAt(p []byte, offset int64) (int, error) {
+	if len(p) < largeEvent || p[0] == p[largeEvent/2] { // zeros ahead
+		return f.File.WriteAt(p, offset)
+	}
+	f.once.Do(func() { close(f.held) })
+	<-f.letGo
+	return 0, syscall.ENOSPC
+}
+
+type heldDisk struct {
+	vfs.FS
+	held, letGo chan struct{}
+	once        sync.Once
+}
+
+func (d *heldDisk) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := d.FS.OpenReadWrite(name, category, opts...)
+	if err == nil && strings.HasSuffix(name, ".segment") {
+		f = heldFile{f, d.held, d.letGo, &d.once}
+	}
+	return f, err
+}
+
+// A store that is closed while an append waits for room does not put the appends
+// behind it into the log, although there would be room for them: their positions
+// follow those of the one that is not there.
+func TestNothingComesBehindAnAppendThatFoundNoRoom(t *testing.T) {
+	for range 20 {
+		nothingComesBehind(t)
+	}
+}
+
+func nothingComesBehind(t *testing.T) {
+	mem := vfs.NewMem()
+	disk := &heldDisk{FS: mem, held: make(chan struct{}), letGo: make(chan struct{})}
+	s := open(t, embedded.Options{Dir: "ledger", FS: disk})
+	var told diary
+	append1 := func(stream string, data []byte) {
+		name, batch := batchOf(1)
+		batch[0].Data = append(batch[0].Data, data...)
+		if w, err := s.Append(t.Context(), stream, event.Any, batch...); err == nil {
+			told.note(acknowledgement{name, stream, w.Revision, w.Position, 1})
+		}
+	}
+	append1("before", nil)
+	var waiting sync.WaitGroup
+	waiting.Go(func() { append1("large", bytes.Repeat([]byte{'x'}, largeEvent)) })
+	<-disk.held
+	for range 64 { // the committer builds the next group of them
+		waiting.Go(func() { append1("behind", nil) })
+	}
+	time.Sleep(5 * time.Millisecond) // without it there may be nothing behind
+	close(disk.letGo)
+	mustClose(t, s)
+	waiting.Wait()
+	s = open(t, embedded.Options{Dir: "ledger", FS: mem})
+	defer mustClose(t, s)
+	verifyLedger(t, s, told.all())
+	append1("after", nil)
+	verifyLedger(t, s, told.all())
 }

@@ -74,9 +74,9 @@ func (l *eventLog) following(position uint64) *segment {
 
 // write puts a group's records behind the last, syncs them, and returns where
 // they begin in the segment that now holds them. Behind a group that failed it
-// writes no other.
+// writes no other, and one without records has the same error.
 func (l *eventLog) write(first uint64, records []byte) (offset int64, err error) {
-	if l.ended != nil {
+	if l.ended != nil || len(records) == 0 {
 		return 0, l.ended
 	}
 	offset, l.ended = l.put(first, records)
