@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -81,10 +82,7 @@ func (v *Folder) await(ctx context.Context, made <-chan singleflight.Result, ala
 		return nil, ctx.Err()
 	case <-grace.C:
 	}
-	if err := v.unwritable(); err != nil {
-		return nil, err
-	}
-	return nil, fullIn(v.dir)
+	return nil, cmp.Or(v.unwritable(), fullIn(v.dir))
 }
 
 // shut closes the folder. A write that hangs is let go, and then the engine is
@@ -94,7 +92,7 @@ func (v *Folder) shut() error {
 	v.disk.Release()
 	select {
 	case <-alarm:
-		return v.unwritable()
+		return cmp.Or(v.unwritable(), fullIn(v.dir))
 	default:
 		return v.db.Close()
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
@@ -112,7 +113,7 @@ func (s *Store) submit(
 	case <-ctx.Done():
 		return event.Written{}, ctx.Err()
 	case <-alarm:
-		return event.Written{}, s.unwritable()
+		return event.Written{}, s.alarmed()
 	case <-s.closing:
 		return event.Written{}, closedFault()
 	}
@@ -131,15 +132,7 @@ func (s *Store) submit(
 // abandon gives up waiting for a request. A nil cause means that the store
 // cannot write at the moment.
 func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) (event.Written, error) {
-	why := func() error {
-		if cause != nil {
-			return cause
-		}
-		if err := s.unwritable(); err != nil {
-			return err
-		}
-		return fullFault(s.dir)
-	}
+	why := func() error { return cmp.Or(cause, s.alarmed()) }
 	if req.state.CompareAndSwap(requestQueued, requestCancelled) {
 		return event.Written{}, why()
 	}
@@ -182,6 +175,10 @@ func (s *Store) unwritable() error {
 	}
 	return nil
 }
+
+// alarmed says why the alarm was rung. Where nothing is wrong any more, it was for
+// want of room, which has been made since: never nil, which would acknowledge.
+func (s *Store) alarmed() error { return cmp.Or(s.unwritable(), fullFault(s.dir)) }
 
 func fullFault(dir string) error {
 	return fault.New(eventstore.ErrFull.Kind, eventstore.ErrFull.Code,

@@ -217,7 +217,7 @@ func (s *Store) await(ctx context.Context, position uint64, alarm <-chan struct{
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-alarm:
-			return cmp.Or(s.unwritable(), fullFault(s.dir))
+			return s.alarmed()
 		case <-x.dead:
 			return cmp.Or(s.unwritable(), closedFault())
 		case <-s.closing:
