@@ -24,7 +24,8 @@ func TestEventsAreDeliveredInOrderOfTheirDossierAndOnceOverARestart(t *testing.T
 	for i := range 20 {
 		w.submit(t, fmt.Sprint("A-", i), office)
 	}
-	stop := start(t, runner(t, w.config(r)))
+	run := runner(t, w.config(r))
+	stop := start(t, run)
 	for range 3 {
 		for i := range 20 {
 			w.act(t, fmt.Sprint("A-", i))
@@ -32,6 +33,7 @@ func TestEventsAreDeliveredInOrderOfTheirDossierAndOnceOverARestart(t *testing.T
 	}
 	w.notice(t, "A-3")
 	eventually(t, "all was delivered", func() bool { return len(r.seen()) >= 81 })
+	w.workedOff(t, run, "dossier-", "notice-")
 	stop()
 	again := running(t, w.config(r))
 	w.act(t, "A-3")
@@ -90,6 +92,7 @@ func TestWhatIsGivenUpWaitsForAPersonAndIsSentAgainInOrder(t *testing.T) {
 	if first.Type != "dossier.submitted.v1" || first.Revision != 0 || first.Attempts != 4 || first.Reason != "HTTP 422" || first.Event.String() == "" || first.At.IsZero() {
 		t.Errorf("%+v", first)
 	}
+	w.workedOff(t, run, "dossier-")
 	tries := r.attempts()
 	stop()
 	// It stays given up over a restart, and what is still refused is given up again.
