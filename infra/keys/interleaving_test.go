@@ -327,7 +327,7 @@ func (o *office) noRemnants(stream jetstream.Stream, shard string) {
 		}
 	}
 	// What is published is heard a moment later.
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(time.Millisecond) {
 		if err := o.log.conn.Flush(); err != nil {
 			o.t.Fatal(err)
 		}

@@ -177,15 +177,16 @@ func (s *subscriber) end() {
 	s.done.Wait()
 }
 
-// dial makes a client of its own, that gives up soon: the next one is made anyway.
+// dial makes a client of its own, that looks for the server once: the next one is
+// made anyway.
 func dial(connection string) (*esdb.Client, error) {
 	config, err := esdb.ParseConnectionString(connection)
 	if err != nil {
 		return nil, err
 	}
 	config.Logger = esdb.NoopLogging()
-	config.MaxDiscoverAttempts, config.DiscoveryInterval, config.GossipTimeout = 1, 50, 1
-	config.KeepAliveInterval, config.KeepAliveTimeout = time.Second, 2*time.Second
+	config.MaxDiscoverAttempts, config.DiscoveryInterval, config.GossipTimeout = 1, 50, 10
+	config.KeepAliveInterval, config.KeepAliveTimeout = 5*time.Second, 10*time.Second
 	return esdb.NewClient(config)
 }
 

@@ -83,14 +83,14 @@ type load struct {
 const (
 	filesMax  = 120
 	busyMax   = 3
-	answerMax = 10 * time.Second
+	answerMax = 30 * time.Second
 )
 
 func newLoad(t *testing.T, url string, seed uint64, pace time.Duration) *load {
 	return &load{
 		t: t, url: url, seed: seed, pace: pace, diary: newDiary(), tokens: map[string]string{}, keys: fmt.Sprintf("soak-%d", seed),
 		client: &http.Client{Timeout: answerMax, Transport: &http.Transport{
-			DialContext: (&net.Dialer{Timeout: time.Second}).DialContext, MaxIdleConnsPerHost: 64, DisableCompression: true,
+			DialContext: (&net.Dialer{Timeout: answerMax}).DialContext, MaxIdleConnsPerHost: 64, DisableCompression: true,
 		}},
 	}
 }

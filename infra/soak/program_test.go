@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -134,7 +136,7 @@ func (p *program) pause(span time.Duration) {
 	p.signal(syscall.SIGCONT)
 }
 
-// stop asks the process to end and holds it to a clean end in time.
+// stop asks the process to end and holds it to a clean end.
 func (p *program) stop() {
 	p.t.Helper()
 	if !p.running() {
@@ -146,7 +148,7 @@ func (p *program) stop() {
 		if p.outcome != nil {
 			p.t.Errorf("%s was asked to stop and ended with %v\n%s", p.name, p.outcome, p.tail())
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Errorf("%s does not stop\n%s", p.name, p.tail())
 		p.kill()
 	}
@@ -165,6 +167,22 @@ func (p *program) diedByItself() bool {
 	default:
 		return false
 	}
+}
+
+// missed is what a program says that gives up because a neighbour did not answer in
+// its time, or because another had to be waited for too long.
+var missed = regexp.MustCompile(`\b(eventstore|nats|keys|leases|clickhouse|readmodels)\.(unavailable|timeout|held|lost|elsewhere)\b`)
+
+// missedNeighbour says whether the process has ended because a neighbour did not
+// answer in its time, as on a machine with much else to do: whoever supervises it
+// starts it again.
+func (p *program) missedNeighbour() bool {
+	return p.diedByItself() && missed.MatchString(lastLine(p.tail()))
+}
+
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // tail is the end of what the process has said.
@@ -192,8 +210,9 @@ func (p *program) confesses() string {
 	return ""
 }
 
-// run carries out one command line of the real program and gives its output.
-func (p *program) run(args ...string) (stdout []byte, code int) {
+// run carries out one command line of the real program and gives its output. away
+// says that it failed for a neighbour that did not answer in its time.
+func (p *program) run(args ...string) (stdout []byte, code int, away bool) {
 	p.t.Helper()
 	cmd := exec.Command(p.exe, args...)
 	cmd.Env = p.env
@@ -202,10 +221,11 @@ func (p *program) run(args ...string) (stdout []byte, code int) {
 	err := cmd.Run()
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		p.t.Logf("%v ended with %d: %s", args, exit.ExitCode(), said.Bytes()[max(0, said.Len()-2000):])
-		return out.Bytes(), exit.ExitCode()
+		// The doctor tells it as a finding.
+		return out.Bytes(), exit.ExitCode(), missed.MatchString(lastLine(said.String())) || missed.Match(out.Bytes())
 	}
 	if err != nil {
 		p.t.Fatalf("%v: %v", args, err)
 	}
-	return out.Bytes(), 0
+	return out.Bytes(), 0, false
 }

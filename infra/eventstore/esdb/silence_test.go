@@ -13,11 +13,15 @@ import (
 	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 )
 
+// silent is after what silence an impatient adapter takes a server for away, as no
+// server is that answers.
+const silent = 4 * time.Second
+
 // impatient opens an adapter through the proxy that takes a server for away that
 // has been silent for a moment.
 func impatient(t *testing.T, p *proxy) *esdb.Store {
 	t.Helper()
-	s, err := esdb.Open(t.Context(), esdb.Options{ConnectionString: "esdb://" + p.address() + "?tls=false", Timeout: time.Second})
+	s, err := esdb.Open(t.Context(), esdb.Options{ConnectionString: "esdb://" + p.address() + "?tls=false", Timeout: silent})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func records(t testing.TB, brokers []string, of string, wanted int) []*kgo.Recor
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var all []*kgo.Record
 	for len(all) < wanted {
@@ -131,7 +131,7 @@ func reasonOf(err error) string {
 // insist sends until it succeeds, as a runner does, and tells what went wrong before.
 func insist(t testing.TB, s *kafka.Sender, m outbound.Message) (reasons []string) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		err := s.Send(t.Context(), m)
 		if err == nil {

@@ -80,11 +80,20 @@ func newSite(t testing.TB, start func(http.Handler) *httptest.Server, answer fun
 		}
 		s.mu.Lock()
 		s.heads, s.bodies = append(s.heads, r.Header.Clone()), append(s.bodies, body)
+		answer := s.answer
 		s.mu.Unlock()
-		s.answer(w, r)
+		answer(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// answers changes what it does from now on. A request that its sender has given up
+// may still be on its way in.
+func (s *site) answers(answer func(http.ResponseWriter, *http.Request)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 func status(code int) func(http.ResponseWriter, *http.Request) {
@@ -158,11 +167,11 @@ func TestOnlyASuccessIsOne(t *testing.T) {
 	s := newSite(t, httptest.NewServer, nil)
 	snd := sender(t, webhook.Config{URL: s.URL + "/hook?key=geheim"})
 	for code, reason := range map[int]string{200: "", 202: "", 204: "", 301: "HTTP 301", 307: "HTTP 307", 400: "HTTP 400", 410: "HTTP 410", 429: "HTTP 429", 500: "HTTP 500"} {
-		s.answer = func(w http.ResponseWriter, _ *http.Request) {
+		s.answers(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", s.URL+"/elsewhere")
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(code)
-		}
+		})
 		before := len(s.heads)
 		f := failure(snd.Send(t.Context(), message("1")))
 		if reason == "" {
@@ -199,14 +208,14 @@ func TestAReceiverThatDoesNotAnswerIsLeft(t *testing.T) {
 		t.Errorf("%v", &f)
 	}
 	// An answer without end does not hold it up, nor does one that breaks off.
-	s.answer = func(w http.ResponseWriter, r *http.Request) {
+	s.answers(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 4096)); err != nil {
 				return
 			}
 		}
-	}
-	patient := sender(t, webhook.Config{URL: s.URL, Timeout: 20 * time.Second})
+	})
+	patient := sender(t, webhook.Config{URL: s.URL, Timeout: 2 * time.Minute})
 	if err := patient.Send(t.Context(), message("1")); err != nil {
 		t.Error(err)
 	}
