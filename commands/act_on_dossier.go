@@ -120,7 +120,20 @@ func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, comman
 	if len(payloads) == 0 {
 		return Answer{Code: code, Revision: past.state.Revision, Events: []string{}}, nil
 	}
-	return d.append(ctx, req, code, command, past.state, payloads)
+	answer, err := d.append(ctx, req, code, command, past.state, payloads)
+	if !answer.Repeated && fault.CodeOf(err) != "eventstore.id-reused" {
+		return answer, err
+	}
+	// The same key came twice at one moment, perhaps with other content: what the
+	// dossier holds now is the answer.
+	past, failed := d.load(ctx, req, code)
+	switch {
+	case failed != nil:
+		return Answer{}, failed
+	case past.repeated != nil:
+		return *past.repeated, nil
+	}
+	return answer, err
 }
 
 // remembered is a state that an action can be tried on without reading anything.

@@ -86,6 +86,13 @@ func (d *Dossiers) submitAs(ctx context.Context, req Request, command dossier.Su
 		return Answer{}, err
 	}
 	written, err := d.journal.Append(ctx, dossier.StreamOf(command.Code), event.None, req.events(s.now, payloads)...)
+	if isRepeat(written, err) { // at the same moment, perhaps with other content
+		if past, failed := d.load(ctx, req, command.Code); failed != nil {
+			return Answer{}, failed
+		} else if past.repeated != nil {
+			return *past.repeated, nil
+		}
+	}
 	if _, exists := errors.AsType[*event.WrongRevision](err); exists {
 		return Answer{}, fault.New(fault.Conflict, "dossier.code-taken", "there is a dossier %s already", command.Code)
 	}

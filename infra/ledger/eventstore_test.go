@@ -19,6 +19,12 @@ import (
 // onEventStoreDB opens a ledger whose events are on an EventStoreDB, under a folder.
 func onEventStoreDB(t *testing.T, dir string) *ledger.Ledger {
 	t.Helper()
+	return openOn(t, eventStoreDB(t, dir), filepath.Join(dir, "remote"))
+}
+
+// eventStoreDB serves one under a folder and gives the file with its address.
+func eventStoreDB(t *testing.T, dir string) (connection string) {
+	t.Helper()
 	store, err := ledger.OpenStore(t.Context(), ledger.Config{Data: filepath.Join(dir, "server")})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,13 @@ func onEventStoreDB(t *testing.T, dir string) *ledger.Ledger {
 	if err := os.WriteFile(file, []byte("esdb://"+listener.Addr().String()+"?tls=false\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	remote, err := ledger.Open(t.Context(), ledger.Config{Data: filepath.Join(dir, "remote"), EventStoreFile: file})
+	return file
+}
+
+// openOn opens a ledger whose events are where a file says.
+func openOn(t *testing.T, connection, dir string) *ledger.Ledger {
+	t.Helper()
+	remote, err := ledger.Open(t.Context(), ledger.Config{Data: dir, EventStoreFile: connection})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,11 @@
 package esdb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"dossierledger/domain/event"
@@ -55,7 +57,11 @@ func (s *Store) try(
 		return event.Written{}, err
 	}
 	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
-		w.Repeated = w.Repeated && (!*sent || elsewhere(expected, w.Revision, len(events)))
+		if err == nil && *sent && !elsewhere(expected, w.Revision, len(events)) {
+			mine, err := s.ours(ctx, stream, w.Revision, events)
+			w.Repeated = !mine
+			return w, err
+		}
 		return w, err
 	}
 	if !expected.Holds(t.exists, t.last) {
@@ -76,6 +82,12 @@ func (s *Store) try(
 		// program has put them there just now.
 		return s.repeated(ctx, stream, w.Revision)
 	}
+	if mine, err := s.ours(ctx, stream, w.Revision, events); err != nil || !mine {
+		if err == nil {
+			return s.repeated(ctx, stream, w.Revision)
+		}
+		return event.Written{}, err
+	}
 	if first := w.Revision + 1 - uint64(len(events)); t.next() != first {
 		s.tails.Remove(stream)
 		return w, nil
@@ -95,6 +107,36 @@ func elsewhere(expected event.Expected, last uint64, batch int) bool {
 	}
 	return expected == event.None && last+1 != uint64(batch)
 }
+
+// ours says whether what is in a stream up to a revision is this very batch. Where
+// another program has just put other content under the same ids, the server answers
+// as if it had been this one. An id that was drawn is nobody else's.
+func (s *Store) ours(ctx context.Context, stream string, last uint64, events []eventstore.Proposed) (bool, error) {
+	if !slices.ContainsFunc(events, func(e eventstore.Proposed) bool { return e.ID.Version() != drawn }) {
+		return true, nil
+	}
+	first, seen := last+1-uint64(len(events)), false
+	for e, err := range s.readStreamOnce(ctx, stream, eventstore.StreamRead{From: &first, Limit: len(events)}) {
+		if err != nil {
+			return false, err
+		}
+		if e.Revision > last {
+			break
+		}
+		p := events[e.Revision-first]
+		if e.ID != p.ID || e.Type != p.Type || !bytes.Equal(e.Data, p.Data) || !bytes.Equal(e.Metadata, p.Metadata) {
+			return false, nil
+		}
+		seen = true
+	}
+	if !seen {
+		return false, same(ErrTimeout, "stream %q: revision %d is not shown yet", stream, last)
+	}
+	return true, nil
+}
+
+// drawn is the version of ids that follow from nothing.
+const drawn = 4
 
 // beaten finds out why the server refused: the batch is there already, or
 // somebody else was first.

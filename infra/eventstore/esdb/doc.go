@@ -43,10 +43,13 @@
 // EventStoreDB answers a repeated append as it answered the first. So what is new at
 // the stream's end is read before every append, and appends of one Store to one
 // stream take turns. A batch that is found there is not sent again; one that this
-// very call had sent before its connection was lost is not called repeated. There is
-// one case in which Repeated is false although it should be true: two processes send
-// the same batch at the same moment, one between the other's look and append. The
-// batch is there once, all the same.
+// very call had sent before its connection was lost is not called repeated.
+//
+// Two processes may send the same ids at the same moment, one between the other's
+// look and append, and both are then answered as the first. So ids that follow from
+// something, which are all that two can have, are read back behind the append: where
+// the content is another, this one is a repetition, and Repeated says so. Where the
+// content is the same, byte for byte, both are told that it was theirs.
 //
 // # What the server must be
 //

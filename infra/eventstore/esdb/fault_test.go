@@ -264,6 +264,47 @@ func TestWhatAnotherProgramPutElsewhereIsARepetition(t *testing.T) {
 	}
 }
 
+// Two programs append other contents under the same ids, expecting the same, at one
+// moment. One is told that it is new, and its content stands there.
+func TestOfTwoContentsUnderOneIDOneIsARepetition(t *testing.T) {
+	n := esdbtest.StartNode(t)
+	both := []*esdb.Store{open(t, n.URL()), open(t, n.URL())}
+	for round := range 100 {
+		stream := fmt.Sprint("s-", round)
+		var written [2]event.Written
+		var all sync.WaitGroup
+		for i, s := range both {
+			batch := []eventstore.Proposed{proposed("same"), proposed(fmt.Sprint("of ", i))}
+			for j := range batch {
+				batch[j].ID = event.IDFor(stream, j)
+			}
+			all.Go(func() {
+				var err error
+				if written[i], err = s.Append(t.Context(), stream, event.None, batch...); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if t.Failed() {
+			return
+		}
+		a, b := written[0], written[1]
+		if a.Repeated == b.Repeated || a.Revision != b.Revision || a.Position != b.Position {
+			t.Fatalf("round %d: %+v and %+v", round, a, b)
+		}
+		mine := "of 0"
+		if a.Repeated {
+			mine = "of 1"
+		}
+		for e, err := range both[0].ReadStream(t.Context(), stream, eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}) {
+			if err != nil || string(e.Data) != mine {
+				t.Fatalf("round %d: %s is new, and %s stands there (%v)", round, mine, e.Data, err)
+			}
+		}
+	}
+}
+
 func TestACopiedEventKeepsItsTime(t *testing.T) {
 	t.Parallel()
 	n := esdbtest.StartNode(t)
