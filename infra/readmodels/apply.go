@@ -20,8 +20,10 @@ type applier struct {
 	config     Config
 	projection projections.Projection
 	suffix     string // of the tables
-	// checkpointed says that the projection's checkpoint moves along.
+	// checkpointed says that the projection's checkpoint moves along, which is then
+	// that of a generation of the tables.
 	checkpointed bool
+	generation   uint64
 	// exclusive is held while something is written; nil where nobody else does.
 	exclusive gate
 	observer  observer
@@ -188,5 +190,5 @@ func (a *applier) write(ctx context.Context, batches []projections.Batch, positi
 	if err := a.config.mayWrite(ctx); err != nil {
 		return err
 	}
-	return a.config.Warehouse.SaveCheckpoint(ctx, a.projection.Name(), position)
+	return a.config.Warehouse.SaveCheckpoint(ctx, a.projection.Name(), Checkpoint{Generation: a.generation, Position: position})
 }

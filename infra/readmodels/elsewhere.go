@@ -25,20 +25,51 @@ func (w *worker) glance(ctx context.Context) {
 	if time.Since(w.glanced) < glanceEvery {
 		return
 	}
-	position, ok, err := w.config.Warehouse.Checkpoint(ctx, w.name)
+	at, ok, err := w.config.Warehouse.Checkpoint(ctx, w.name)
 	w.glanced = time.Now()
 	w.record.change(func(r *record) {
 		switch {
 		case r.state != Elsewhere:
 		case err != nil:
 			r.err = err.Error()
-		case ok:
-			r.position, r.has, r.err = max(r.position, position), true, ""
+		case ok && at.Generation >= r.generation:
+			if at.Generation == r.generation {
+				at.Position = max(r.position, at.Position)
+			}
+			r.position, r.has, r.err, r.generation = at.Position, true, "", at.Generation
 			if r.halt != nil && r.position >= r.halt.Position {
 				r.halt = nil
 			}
 		}
 	})
+}
+
+// supersededEvery is how often is looked whether another process has made the tables
+// again meanwhile.
+const supersededEvery = 2 * time.Second
+
+// superseded begins again at the checkpoint where another process has made the tables
+// again under this one, which is to be the one that keeps them: the new tables may
+// end before what was written to the old ones.
+func (w *worker) superseded(ctx context.Context, generation uint64) {
+	tick := time.NewTicker(supersededEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		at, ok, err := w.config.Warehouse.Checkpoint(ctx, w.name)
+		switch {
+		case err != nil: // the next look may tell
+			w.config.Logger.DebugContext(ctx, "the checkpoint cannot be read", "projection", w.name, "error", err)
+		case ok && at.Generation > generation:
+			w.config.Logger.WarnContext(ctx, "another process has made the tables again; the projection begins at their checkpoint", "projection", w.name)
+			w.again()
+			return
+		}
+	}
 }
 
 func (w *worker) elsewhere() bool {

@@ -2,6 +2,8 @@ package readmodels_test
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,5 +65,85 @@ func TestTheTablesAreKeptElsewhere(t *testing.T) {
 	}
 	if n := w.count("SELECT count() FROM events FINAL"); n != 4 {
 		t.Errorf("%d events after a hand-over", n)
+	}
+}
+
+// A process that believes to keep the tables writes to those that another is just
+// replacing, and its checkpoint, which is beyond the new ones, comes after theirs. It
+// hides nothing: whoever goes on begins where the new tables end.
+func TestACheckpointOfTablesThatWereReplacedHidesNothing(t *testing.T) {
+	for _, name := range []string{"the other goes on", "the same goes on"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			var late atomic.Uint64
+			underWay, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			w.warehouse.exchanging = func(a, _ string) {
+				once.Do(func() {
+					late.Store(1) // the next checkpoint is on its way for long
+					w.act("late", "x", monday)
+					<-underWay
+				})
+			}
+			w.warehouse.saving = func(projection string, at readmodels.Checkpoint) func() {
+				if projection != "dossiers" || !late.CompareAndSwap(1, at.Position+1) {
+					return func() {}
+				}
+				close(underWay)
+				<-release
+				return func() { close(done) }
+			}
+			here, heldHere := w.node()
+			there, heldThere := w.node()
+			last := w.act("first", "x", monday)
+			heldHere.Store(true)
+			heldThere.Store(true) // as no lease allows
+			stop := w.run(here)
+			w.waitFor(here, last.Position)
+			rebuilt, err := there.Rebuild(t.Context(), "dossiers", readmodels.Deep, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rebuilt.Position != last.Position || late.Load() <= last.Position+1 {
+				t.Fatalf("the new tables end at %d, and the checkpoint of the old ones is %d", rebuilt.Position, late.Load()-1)
+			}
+			close(release)
+			<-done
+			if name == "the other goes on" {
+				heldHere.Store(false)
+				stop()
+				w.run(there)
+			}
+			for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+				findings, err := there.Verify(t.Context(), readmodels.Deep)
+				err = errors.Join(err, readmodels.Mismatch(findings))
+				n := w.count("SELECT count() FROM events FINAL")
+				if err == nil && n == 2 {
+					return
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%d events are in the tables, and 2 in the log: %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+// The log is another one, whose positions are lower, as after a copy from an
+// EventStoreDB. A rebuild makes its end the checkpoint, and what comes then is seen.
+func TestARebuildFromALogWithLowerPositionsIsFollowed(t *testing.T) {
+	w := newWorld(t)
+	r := w.runner(w.config())
+	w.act("a", "x", monday)
+	if err := w.warehouse.SaveCheckpoint(t.Context(), "dossiers", readmodels.Checkpoint{Position: 1 << 40}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Rebuild(t.Context(), "dossiers", readmodels.Deep, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.act("b", "x", monday)
+	w.catchUp(r)
+	if n := w.count("SELECT count() FROM events FINAL"); n != 2 {
+		t.Errorf("%d events", n)
 	}
 }

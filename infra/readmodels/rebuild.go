@@ -243,17 +243,21 @@ func (b *rebuild) swap(ctx context.Context, a *applier, tables []projections.Tab
 	return nil
 }
 
+// checkpoint begins the next generation of the tables.
 func (b *rebuild) checkpoint(ctx context.Context, a *applier) error {
-	position := b.result.Position
-	err := a.try(ctx, 1, func() error { return b.runner.config.Warehouse.SaveCheckpoint(ctx, b.worker.name, position) })
+	warehouse, at := b.runner.config.Warehouse, Checkpoint{Position: b.result.Position}
+	err := a.try(ctx, 1, func() error {
+		last, _, err := warehouse.Checkpoint(ctx, b.worker.name)
+		if err != nil {
+			return err
+		}
+		at.Generation = last.Generation + 1
+		return warehouse.SaveCheckpoint(ctx, b.worker.name, at)
+	})
 	if err != nil {
 		return err
 	}
-	b.worker.record.change(func(rec *record) {
-		if !rec.has || rec.position < position {
-			rec.position, rec.has = position, true
-		}
-	})
+	b.worker.record.change(func(rec *record) { rec.position, rec.has, rec.generation = at.Position, true, at.Generation })
 	return nil
 }
 

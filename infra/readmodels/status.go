@@ -60,6 +60,7 @@ type record struct {
 	state      State
 	position   uint64
 	has        bool
+	generation uint64 // of the tables that position is of
 	err        string
 	halt       *Halt
 	rebuilding bool

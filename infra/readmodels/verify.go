@@ -70,7 +70,7 @@ func (r *Runner) verifyLive(ctx context.Context, w *worker, depth Depth) ([]Find
 	if err := w.writing.enter(ctx); err != nil {
 		return nil, err
 	}
-	position, ok, err := r.config.Warehouse.Checkpoint(ctx, w.name)
+	at, ok, err := r.config.Warehouse.Checkpoint(ctx, w.name)
 	var actual *found
 	if err == nil {
 		actual, err = r.sums(ctx, w.template, "", depth)
@@ -79,7 +79,7 @@ func (r *Runner) verifyLive(ctx context.Context, w *worker, depth Depth) ([]Find
 	if err != nil {
 		return nil, fmt.Errorf("readmodels: verifying %s: %w", w.name, err)
 	}
-	return r.compare(ctx, w.template, actual, position, ok, depth)
+	return r.compare(ctx, w.template, actual, at.Position, ok, depth)
 }
 
 // found is what tables hold.

@@ -20,12 +20,12 @@ import (
 type Warehouse interface {
 	// Insert puts a batch into a table of the batch's shape, in one step.
 	Insert(ctx context.Context, table string, batch projections.Batch) error
-	// Checkpoint gives the position up to which a projection has been written;
-	// ok is false where it never was.
-	Checkpoint(ctx context.Context, projection string) (position uint64, ok bool, err error)
-	// SaveCheckpoint moves a checkpoint forward; a lower position than the saved
-	// one changes nothing.
-	SaveCheckpoint(ctx context.Context, projection string, position uint64) error
+	// Checkpoint says how far a projection's tables have been written; ok is false
+	// where nothing was.
+	Checkpoint(ctx context.Context, projection string) (at Checkpoint, ok bool, err error)
+	// SaveCheckpoint moves a checkpoint forward; a lower one than the saved one
+	// changes nothing.
+	SaveCheckpoint(ctx context.Context, projection string, at Checkpoint) error
 	// Sum digests the rows of a table, of each key only the newest, over some of
 	// its columns in the order given, as projections.Batch does.
 	Sum(ctx context.Context, table string, columns []projections.Column) (projections.Sum, error)
@@ -37,6 +37,15 @@ type Warehouse interface {
 	// Merge may put the parts of a table together, so that reading its newest
 	// rows costs less. It changes no row that is read.
 	Merge(ctx context.Context, table string) error
+}
+
+// Checkpoint is how far the tables of a projection have been written.
+type Checkpoint struct {
+	// Generation counts how often the tables were made again. A checkpoint of an
+	// earlier one is lower than any of a later one: it tells of other tables.
+	Generation uint64
+	// Position is that of the last event that is in them.
+	Position uint64
 }
 
 // ClickHouse is the Warehouse on the ledger's pool of connections.
@@ -105,28 +114,29 @@ func (c *ClickHouse) prepare(ctx context.Context, statement string) (driver.Batc
 }
 
 // Checkpoint implements Warehouse.
-func (c *ClickHouse) Checkpoint(ctx context.Context, projection string) (position uint64, ok bool, err error) {
-	row := c.QueryRow(ctx, "SELECT position FROM checkpoints WHERE projection = {projection:String} ORDER BY version DESC LIMIT 1",
-		clickhousego.Named("projection", projection))
-	switch err := row.Scan(&position); {
+func (c *ClickHouse) Checkpoint(ctx context.Context, projection string) (at Checkpoint, ok bool, err error) {
+	const newest = "SELECT generation, position FROM checkpoints WHERE projection = {projection:String} ORDER BY generation DESC, version DESC LIMIT 1"
+	row := c.QueryRow(ctx, newest, clickhousego.Named("projection", projection))
+	switch err := row.Scan(&at.Generation, &at.Position); {
 	case errors.Is(err, sql.ErrNoRows):
-		return 0, false, nil
+		return Checkpoint{}, false, nil
 	case err != nil:
-		return 0, false, fmt.Errorf("reading the checkpoint of %s: %w", projection, err)
+		return Checkpoint{}, false, fmt.Errorf("reading the checkpoint of %s: %w", projection, err)
 	}
-	return position, true, nil
+	return at, true, nil
 }
 
 type checkpointRow struct {
 	Projection string    `ch:"projection"`
+	Generation uint64    `ch:"generation"`
 	Position   uint64    `ch:"position"`
 	Version    uint64    `ch:"version"`
 	UpdatedAt  time.Time `ch:"updated_at"`
 }
 
 // SaveCheckpoint implements Warehouse.
-func (c *ClickHouse) SaveCheckpoint(ctx context.Context, projection string, position uint64) error {
-	row := checkpointRow{Projection: projection, Position: position, Version: position, UpdatedAt: time.Now().UTC()}
+func (c *ClickHouse) SaveCheckpoint(ctx context.Context, projection string, at Checkpoint) error {
+	row := checkpointRow{Projection: projection, Generation: at.Generation, Position: at.Position, Version: at.Position, UpdatedAt: time.Now().UTC()}
 	if err := clickhouse.Insert(ctx, c.DB, "checkpoints", []checkpointRow{row}); err != nil {
 		return fmt.Errorf("saving the checkpoint of %s: %w", projection, err)
 	}

@@ -87,6 +87,12 @@ func (w *worker) session(ctx context.Context) error {
 	if err != nil {
 		return w.stand(ctx, err)
 	}
+	if w.config.Held != nil {
+		watched, stop := context.WithCancel(ctx)
+		var watching sync.WaitGroup
+		watching.Go(func() { w.superseded(watched, a.generation) })
+		defer func() { stop(); watching.Wait() }()
+	}
 	subscriber, err := bus.NewSubscriber(w.config.Store, bus.Config{
 		Resolve:    func(context.Context, string) (eventstore.SubscribeTo, error) { return to, nil },
 		Decode:     w.config.Decode,
@@ -139,9 +145,10 @@ func (w *worker) begin(ctx context.Context, a *applier) (to eventstore.Subscribe
 			return err
 		}
 		if to.AfterPosition = nil; ok {
-			to.AfterPosition = &at
+			to.AfterPosition = &at.Position
 		}
-		w.record.change(func(r *record) { r.position, r.has = at, ok })
+		a.generation = at.Generation
+		w.record.change(func(r *record) { r.position, r.has, r.generation = at.Position, ok, at.Generation })
 		return nil
 	})
 	if err != nil {

@@ -262,6 +262,11 @@ type flaky struct {
 	before func(table string, batch projections.Batch) error
 	// after is asked when an insert has succeeded.
 	after func(table string) error
+	// saving and exchanging, where set, hear of a checkpoint and of a swap before
+	// they are done, and what saving gives is told behind that. They are set before
+	// anything runs.
+	saving     func(projection string, at readmodels.Checkpoint) (saved func())
+	exchanging func(a, b string)
 }
 
 func (f *flaky) set(before func(string, projections.Batch) error, after func(string) error) {
@@ -288,7 +293,7 @@ func (f *flaky) Insert(ctx context.Context, table string, b projections.Batch) e
 	return nil
 }
 
-func (f *flaky) SaveCheckpoint(ctx context.Context, projection string, position uint64) error {
+func (f *flaky) SaveCheckpoint(ctx context.Context, projection string, at readmodels.Checkpoint) error {
 	f.mu.Lock()
 	before := f.before
 	f.mu.Unlock()
@@ -297,7 +302,17 @@ func (f *flaky) SaveCheckpoint(ctx context.Context, projection string, position 
 			return err
 		}
 	}
-	return f.Warehouse.SaveCheckpoint(ctx, projection, position)
+	if f.saving != nil {
+		defer f.saving(projection, at)()
+	}
+	return f.Warehouse.SaveCheckpoint(ctx, projection, at)
+}
+
+func (f *flaky) Exchange(ctx context.Context, a, b string) error {
+	if f.exchanging != nil {
+		f.exchanging(a, b)
+	}
+	return f.Warehouse.Exchange(ctx, a, b)
 }
 
 var errAway = fault.New(fault.Unavailable, "test.away", "ClickHouse was made to be away")
