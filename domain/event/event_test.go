@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -136,4 +137,32 @@ func TestIDsFollowFromTheKeyAndThePlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// However a personal value is written, it is read as encoding/json would read its
+// two members.
+func FuzzAPersonalValueIsReadAsJSON(f *testing.F) {
+	for _, seed := range []string{
+		`{"sealed":"AQI=","subject":"p-1"}`, `{"subject":"p-1","sealed":"AQI="}`, `{"sealed":"","subject":""}`, `null`, `{}`,
+		`{"sealed":"AQI","subject":"p-1"}`, `{"sealed":"AQI=\n","subject":"p"}`, `{"sealed":"AQI=","subject":"\u0070"}`,
+		`{"sealed":"AQI=","subject":"ă"}`, `{"sealed":"AQI=","subject":"a","subject":"b"}`, `{"sealed":"AQI=","subject":"x"} `,
+		`{"sealed":null,"subject":"p"}`, `{"Sealed":"AQI=","SUBJECT":"p"}`, `{"sealed":"AQ==AQI=","subject":"p"}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got event.Personal
+		err := json.Unmarshal([]byte(text), &got)
+		var want struct {
+			Sealed  []byte `json:"sealed"`
+			Subject string `json:"subject"`
+		}
+		wantErr := json.Unmarshal([]byte(text), &want)
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("%q: %v, as JSON %v", text, err, wantErr)
+		}
+		if err == nil && (got.Subject != want.Subject || !bytes.Equal(got.Sealed, want.Sealed) || got.Text != "" || got.Erased) {
+			t.Fatalf("%q: subject %q, sealed %x; as JSON %q, %x", text, got.Subject, got.Sealed, want.Subject, want.Sealed)
+		}
+	})
 }
