@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"dossierledger/domain/fault"
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -32,6 +33,7 @@ type Folder struct {
 	// using is held shared by whoever reads or makes keys, and alone by whoever
 	// destroys one. New keys of different persons are therefore synced together.
 	using  sync.RWMutex
+	closed bool
 	opened *lru.Cache[string, tink.AEAD]
 	making singleflight.Group // by subject
 
@@ -155,6 +157,9 @@ func (v *Folder) key(ctx context.Context, subject string, make bool) (tink.AEAD,
 func (v *Folder) open(ctx context.Context, subject string, make bool) (tink.AEAD, error) {
 	v.using.RLock()
 	defer v.using.RUnlock()
+	if v.closed {
+		return nil, fault.New(ErrSick.Kind, ErrSick.Code, "the key store in %s is closed", v.dir)
+	}
 	raw, err := v.wrapped(subject)
 	switch {
 	case errors.Is(err, ErrUnknownSubject) && make:

@@ -94,6 +94,10 @@ func (v *Folder) shut() error {
 	case <-alarm:
 		return cmp.Or(v.unwritable(), fullIn(v.dir))
 	default:
-		return v.db.Close()
 	}
+	// Somebody's key may still be made for whom nobody waits any more.
+	v.using.Lock()
+	v.closed = true
+	v.using.Unlock()
+	return v.db.Close()
 }

@@ -2,7 +2,9 @@ package keys_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,4 +77,30 @@ func TestAnErasureThatWasCutOffIsFinishedOrDiscarded(t *testing.T) {
 			t.Errorf("%s still holds the old key", p)
 		}
 	})
+}
+
+// Who asked for a new person's key may be gone before it is made; closing waits
+// for the making and not for the asker.
+func TestAKeyThatNobodyWaitsForIsMadeBeforeTheFolderIsClosed(t *testing.T) {
+	p := place{dir: t.TempDir(), master: filepath.Join(t.TempDir(), "master.key")}
+	if err := keys.MakeMaster(p.master); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 20 {
+		v := p.open(t)
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		for i := range 20 {
+			// It is not waited for, or was quick enough.
+			if _, err := v.Seal(gone, fmt.Sprintf("p-%d-%d", round, i), []byte("x"), nil); err != nil && !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Seal(t.Context(), "p-late", []byte("x"), nil); !errors.Is(err, keys.ErrSick) {
+			t.Fatalf("a key of a closed folder: %v", err)
+		}
+	}
 }
