@@ -18,6 +18,7 @@ var (
 	ErrClosed         = fault.New(fault.Unavailable, "eventstore.closed", "the store or subscription is closed")
 	ErrLocked         = fault.New(fault.Unavailable, "eventstore.locked", "another process has the store open")
 	ErrCorrupt        = fault.New(fault.Corrupt, "eventstore.corrupt", "a stored record is damaged")
+	ErrNotTogether    = fault.New(fault.Conflict, "eventstore.not-together", "one of the batches cannot be appended, or is there already; none was appended")
 	ErrFull           = fault.New(fault.Full, "eventstore.full", "the store's disk is full")
 )
 

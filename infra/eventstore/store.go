@@ -143,6 +143,23 @@ type StreamMetadata struct {
 // stream is then taken, and not ErrIDReused.
 type StreamIDs interface{ StreamIDsOnly() bool }
 
+// Batch is what an append adds to one stream.
+type Batch struct {
+	Stream   string
+	Expected event.Expected
+	Events   []Proposed
+}
+
+// Together is implemented by an engine that appends to several streams with one sync.
+type Together interface {
+	// AppendTogether adds batches to streams, each another one, in their order, and
+	// returns when all of them are durable. Where Append would refuse one of them, or
+	// find it there already, nothing is appended: ErrNotTogether; one after the other
+	// they tell why. Where the process dies before the answer, the first ones may be
+	// there without the last ones, never the other way round.
+	AppendTogether(ctx context.Context, batches ...Batch) ([]event.Written, error)
+}
+
 // Store is an event store. All methods are safe for concurrent use. Refusals
 // are *event.WrongRevision or faults of this package; other errors wrap their cause.
 type Store interface {

@@ -39,10 +39,14 @@ type request struct {
 	size     int
 	state    atomic.Uint32
 	done     chan outcome
+	// with are requests for other streams that are appended behind this one, or not
+	// at all where one of them cannot be. They are answered with it.
+	with []*request
 }
 
 type outcome struct {
 	written event.Written
+	with    []event.Written
 	err     error
 }
 
@@ -98,28 +102,34 @@ func (s *Store) submit(
 	if err != nil {
 		return event.Written{}, err
 	}
+	o := s.ask(ctx, &request{stream: stream, expected: expected, events: events, size: size})
+	return o.written, o.err
+}
+
+// ask hands a request to the committer and waits for what comes of it.
+func (s *Store) ask(ctx context.Context, req *request) outcome {
 	alarm := s.disk.Alarm()
 	if err := s.unwritable(); err != nil {
-		return event.Written{}, err
+		return outcome{err: err}
 	}
-	req := &request{stream: stream, expected: expected, events: events, size: size, done: make(chan outcome, 1)}
+	req.done = make(chan outcome, 1)
 	select {
 	case <-s.closing:
-		return event.Written{}, closedFault()
+		return outcome{err: closedFault()}
 	default:
 	}
 	select {
 	case s.requests <- req:
 	case <-ctx.Done():
-		return event.Written{}, ctx.Err()
+		return outcome{err: ctx.Err()}
 	case <-alarm:
-		return event.Written{}, s.alarmed()
+		return outcome{err: s.alarmed()}
 	case <-s.closing:
-		return event.Written{}, closedFault()
+		return outcome{err: closedFault()}
 	}
 	select {
 	case o := <-req.done:
-		return o.written, o.err
+		return o
 	case <-ctx.Done():
 		return s.abandon(req, alarm, ctx.Err())
 	case <-alarm:
@@ -131,17 +141,17 @@ func (s *Store) submit(
 
 // abandon gives up waiting for a request. A nil cause means that the store
 // cannot write at the moment.
-func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) (event.Written, error) {
+func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) outcome {
 	why := func() error { return cmp.Or(cause, s.alarmed()) }
 	if req.state.CompareAndSwap(requestQueued, requestCancelled) {
-		return event.Written{}, why()
+		return outcome{err: why()}
 	}
 	grace := time.NewTimer(settleGrace)
 	defer grace.Stop()
 	if cause != nil {
 		select {
 		case o := <-req.done:
-			return o.written, o.err
+			return o
 		case <-alarm:
 		case <-s.stopped:
 		case <-grace.C:
@@ -151,16 +161,16 @@ func (s *Store) abandon(req *request, alarm <-chan struct{}, cause error) (event
 	for req.state.Load() == requestTaken {
 		select {
 		case o := <-req.done:
-			return o.written, o.err
+			return o
 		case <-time.After(time.Millisecond):
 		}
 	}
 	select {
 	case o := <-req.done:
-		return o.written, o.err
+		return o
 	default:
-		return event.Written{}, fmt.Errorf("append to stream %q: the outcome is not known yet, repeat it with the same ids: %w",
-			req.stream, why())
+		return outcome{err: fmt.Errorf("append to stream %q: the outcome is not known yet, repeat it with the same ids: %w",
+			req.stream, why())}
 	}
 }
 

@@ -154,10 +154,15 @@ func (s *Store) take(g *group, req *request) {
 	if !req.state.CompareAndSwap(requestQueued, requestTaken) {
 		return
 	}
-	written, err := s.decide(g, req)
+	var o outcome
+	if len(req.with) > 0 {
+		o = s.decideTogether(g, req)
+	} else {
+		o.written, o.err = s.decide(g, req)
+	}
 	req.state.Store(requestBuilt)
 	g.requests = append(g.requests, req)
-	g.outcomes = append(g.outcomes, outcome{written, err})
+	g.outcomes = append(g.outcomes, o)
 	g.bytes += req.size
 }
 
@@ -394,7 +399,7 @@ func (s *Store) writeGroup(g *group) {
 		req.done <- o
 	}
 	if len(g.records) > 0 && g.failed == nil {
-		s.watches.wake(g.requests)
+		s.watches.wake(g.batches)
 	}
 }
 

@@ -250,15 +250,15 @@ func (w *watches) leave(name string, at *watch) {
 	}
 }
 
-func (w *watches) wake(written []*request) {
+func (w *watches) wake(written []batchEntry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.byName) == 0 {
 		return
 	}
 	w.wakeName("")
-	for _, req := range written {
-		w.wakeName(req.stream)
+	for i := range written {
+		w.wakeName(written[i].stream)
 	}
 }
 

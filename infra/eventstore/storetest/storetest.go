@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t testing.TB) Harness) {
 		tests []promise
 	}{
 		{"append", appendPromises},
+		{"append together", togetherPromises},
 		{"idempotence", idempotencePromises},
 		{"limits", limitPromises},
 		{"read stream", streamPromises},
