@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +32,9 @@ const (
 // numbers gives out the numbers of sequences. Submissions that ask for numbers
 // of one sequence while an append to it is under way get theirs with the next
 // append, all of them together: an agency with many submissions waits for one
-// write to the disk and not for one each.
+// write to the disk and not for one each. Whoever comes first writes for all who
+// wait, and then leaves the writing to the next. Where the store can, a number and
+// its dossier are written with one sync.
 type numbers struct {
 	journal     Journal
 	submissions Submissions
@@ -52,6 +55,24 @@ type wanted struct {
 	given allocated
 	err   error
 	done  chan struct{} // closed when given or err is set
+	// turn is closed when it is this one's turn to write; leads says so to those who
+	// hold the lock.
+	turn  chan struct{}
+	leads bool
+}
+
+func newWanted(s *submission, id uuid.UUID) *wanted {
+	return &wanted{submission: s, id: id, done: make(chan struct{}), turn: make(chan struct{})}
+}
+
+// answered reports whether given or err is set.
+func (w *wanted) answered() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
@@ -70,27 +91,40 @@ func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
 // uses none; afterwards it has one, whether it waits or not, and a repeat with
 // the same key finds it.
 func (n *numbers) give(ctx context.Context, stream string, w *wanted) (allocated, error) {
-	n.join(ctx, stream, w)
+	n.join(stream, w)
 	select {
 	case <-w.done:
-		return w.given, w.err
+	case <-w.turn:
+		n.lead(context.WithoutCancel(ctx), stream)
+		<-w.done // it was the first of those who waited
 	case <-ctx.Done():
+		if n.leave(stream, w) {
+			return allocated{}, ctx.Err()
+		}
+		<-w.done
 	}
-	if n.leave(stream, w) {
-		return allocated{}, ctx.Err()
-	}
-	<-w.done
 	return w.given, w.err
 }
 
-func (n *numbers) join(ctx context.Context, stream string, w *wanted) {
+func (n *numbers) join(stream string, w *wanted) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	waiting, busy := n.queues[stream]
 	n.queues[stream] = append(waiting, w)
 	if !busy {
-		go n.serve(context.WithoutCancel(ctx), stream)
+		n.pass(stream)
 	}
+}
+
+// pass makes the first of those who wait the next to write. The lock is held.
+func (n *numbers) pass(stream string) {
+	waiting := n.queues[stream]
+	if len(waiting) == 0 {
+		delete(n.queues, stream)
+		return
+	}
+	waiting[0].leads = true
+	close(waiting[0].turn)
 }
 
 // leave takes back a wish that nobody has begun to fulfil.
@@ -100,21 +134,40 @@ func (n *numbers) leave(stream string, w *wanted) bool {
 	for i, other := range n.queues[stream] {
 		if other == w {
 			n.queues[stream] = append(n.queues[stream][:i:i], n.queues[stream][i+1:]...)
+			if w.leads {
+				n.pass(stream)
+			}
 			return true
 		}
 	}
 	return false
 }
 
-// serve gives out numbers of one sequence until nobody waits for one.
-func (n *numbers) serve(ctx context.Context, stream string) {
-	for {
-		batch := n.take(stream)
-		if batch == nil {
-			return
+// lead gives out numbers to those who wait and, whatever happens, leaves nobody
+// without an answer and the writing to the next.
+func (n *numbers) lead(ctx context.Context, stream string) {
+	batch := n.take(stream)
+	defer func() {
+		if r := recover(); r != nil {
+			err := fmt.Errorf("allocate a dossier code in %s: panic: %v\n%s", stream, r, debug.Stack())
+			for _, w := range batch {
+				if !w.answered() && !n.waits(stream, w) {
+					refuse([]*wanted{w}, err)
+				}
+			}
 		}
-		n.write(ctx, stream, batch)
-	}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.pass(stream)
+	}()
+	n.write(ctx, stream, batch)
+}
+
+// waits reports whether somebody is among those who wait.
+func (n *numbers) waits(stream string, w *wanted) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Contains(n.queues[stream], w)
 }
 
 // take gives those whose numbers are written next. Two requests with the same
@@ -123,10 +176,6 @@ func (n *numbers) take(stream string) []*wanted {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	waiting := n.queues[stream]
-	if len(waiting) == 0 {
-		delete(n.queues, stream)
-		return nil
-	}
 	var batch, rest []*wanted
 	ids := make(map[uuid.UUID]bool, min(len(waiting), togetherMax))
 	for i, w := range waiting {
@@ -165,7 +214,7 @@ func (n *numbers) write(ctx context.Context, stream string, batch []*wanted) {
 		if batch, events = n.encode(ctx, stream, expected, batch); len(batch) == 0 {
 			return
 		}
-		written, err := n.journal.Append(ctx, stream, expected, events...)
+		written, err := n.append(ctx, stream, expected, batch, events)
 		wrong, beaten := errors.AsType[*event.WrongRevision](err)
 		repeated := isRepeat(written, err)
 		switch {
@@ -191,6 +240,22 @@ func (n *numbers) write(ctx context.Context, stream string, batch []*wanted) {
 		}
 		n.last.Add(stream, endOf(wrong))
 	}
+}
+
+// append appends the allocations of a batch, and with them the submissions where
+// that can be done in one go.
+func (n *numbers) append(ctx context.Context, stream string, expected event.Expected, batch []*wanted, events []event.Event) (event.Written, error) {
+	written, ok, err := n.submissions.AppendAllocated(ctx, stream, expected, events)
+	if err != nil {
+		return event.Written{}, err
+	}
+	if !ok {
+		return n.journal.Append(ctx, stream, expected, events...)
+	}
+	for i, w := range batch {
+		w.given.written = &written[1+i]
+	}
+	return written[0], nil
 }
 
 func refuse(batch []*wanted, err error) {
@@ -234,11 +299,9 @@ func (n *numbers) encode(ctx context.Context, stream string, end event.Expected,
 		first = revision + 2
 	}
 	for len(batch) > 0 {
-		var all sync.WaitGroup
 		for i, w := range batch {
-			all.Go(func() { w.number(ctx, first+uint64(i)) })
+			w.number(ctx, first+uint64(i))
 		}
-		all.Wait()
 		good := batch[:0:0]
 		for _, w := range batch {
 			switch _, exists := end.Revision(); {

@@ -23,6 +23,11 @@ type byStream struct {
 
 func (b *byStream) FindsIDsElsewhere() bool { return false }
 
+// AppendAllocated is for stores that append to several streams at once.
+func (b *byStream) AppendAllocated(context.Context, string, event.Expected, []event.Event) ([]event.Written, bool, error) {
+	return nil, false, nil
+}
+
 func (b *byStream) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (event.Written, error) {
 	if strings.HasPrefix(stream, dossier.SequencePrefix) {
 		b.asked++

@@ -188,6 +188,12 @@ type dying struct {
 
 var errDied = errors.New("the process died")
 
+// AppendAllocated leaves numbers and dossiers to one append each, as a store does
+// that cannot write both at once; one that can may lose the dossier all the same.
+func (d *dying) AppendAllocated(context.Context, string, event.Expected, []event.Event) ([]event.Written, bool, error) {
+	return nil, false, nil
+}
+
 func (d *dying) AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error) {
 	if d.dead {
 		return event.Written{}, errDied

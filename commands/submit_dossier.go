@@ -20,6 +20,13 @@ import (
 type Submissions interface {
 	// EncodeFor gives the stored form of events that are to go into a stream.
 	EncodeFor(ctx context.Context, stream string, events []event.Event) ([]dossier.EncodedEvent, error)
+	// Keys makes sure that values of some persons can be sealed without waiting.
+	Keys(ctx context.Context, subjects ...string) error
+	// AppendAllocated appends allocations to a sequence and, with the same sync, the
+	// submission of each to the new stream of its dossier. It tells what was written
+	// to the sequence and then to each dossier. ok is false where that cannot be done
+	// in one go, and nothing was appended.
+	AppendAllocated(ctx context.Context, sequence string, expected event.Expected, allocations []event.Event) (written []event.Written, ok bool, err error)
 	// AppendEncoded appends events in their stored form.
 	AppendEncoded(ctx context.Context, stream string, expected event.Expected, events []dossier.EncodedEvent) (event.Written, error)
 	// FindsIDsElsewhere says whether an append is refused where one of its ids
@@ -65,6 +72,8 @@ type submission struct {
 	facts   dossier.Facts
 	// decided are the facts under the code of the sequence's first number.
 	decided []event.Payload
+	// unsealable is why what they say about persons cannot be sealed.
+	unsealable error
 }
 
 // submitAs takes over a code that another system has given out.
@@ -148,6 +157,8 @@ func (s *submission) checkAgencies(version procedure.Version, at time.Time) erro
 type allocated struct {
 	dossier.NumberAllocated
 	repeated bool
+	// written is what was appended to the dossier with the number, where it was.
+	written *event.Written
 }
 
 func (s *submission) allocate(ctx context.Context) (allocated, error) {
@@ -166,7 +177,23 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 	if err := s.decide(); err != nil {
 		return allocated{}, err
 	}
-	return s.numbers.give(ctx, stream, &wanted{submission: s, id: id, done: make(chan struct{})})
+	// A new person's key is made before there is a number to wait with.
+	s.unsealable = s.submissions.Keys(ctx, s.subjects()...)
+	return s.numbers.give(ctx, stream, newWanted(s, id))
+}
+
+// subjects are the persons about whom something was decided.
+func (s *submission) subjects() []string {
+	var persons []string
+	for _, p := range s.decided {
+		if p, ok := p.(dossier.Submitted); ok {
+			persons = append(persons, p.Applicant.Subject)
+			if p.Representative.Subject != "" {
+				persons = append(persons, p.Representative.Subject)
+			}
+		}
+	}
+	return persons
 }
 
 // decide makes the facts of the dossier, whichever number it gets.
@@ -193,6 +220,9 @@ func (s *submission) encode(ctx context.Context, number uint64) (dossier.NumberA
 	payloads, err := dossier.Under(code, s.decided)
 	if err != nil {
 		return dossier.NumberAllocated{}, err
+	}
+	if s.unsealable != nil {
+		return dossier.NumberAllocated{}, fmt.Errorf("dossier %s: submit: %w", code, s.unsealable)
 	}
 	encoded, err := s.submissions.EncodeFor(ctx, dossier.StreamOf(code), s.req.events(s.now, payloads))
 	if err != nil {
@@ -250,11 +280,15 @@ func (s *submission) otherDays(ctx context.Context, id uuid.UUID) (allocated, er
 	return allocated{}, ErrKeyReused
 }
 
-// finish appends the submission that a number was given out for.
+// finish answers a submission, and appends it where only its number was.
 func (d *Dossiers) finish(ctx context.Context, a allocated) (Answer, error) {
-	written, err := d.submissions.AppendEncoded(ctx, dossier.StreamOf(a.Dossier), event.None, a.Submission)
-	if err != nil {
-		return Answer{}, fmt.Errorf("dossier %s: submit: %w", a.Dossier, err)
+	written := a.written
+	if written == nil {
+		appended, err := d.submissions.AppendEncoded(ctx, dossier.StreamOf(a.Dossier), event.None, a.Submission)
+		if err != nil {
+			return Answer{}, fmt.Errorf("dossier %s: submit: %w", a.Dossier, err)
+		}
+		written = &appended
 	}
 	out := Answer{Code: a.Dossier, Revision: written.Revision, Position: written.Position, Repeated: a.repeated, Events: []string{}}
 	for _, e := range a.Submission {

@@ -40,6 +40,15 @@ func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journa
 func (j *Journal) Append(ctx context.Context, stream string, expected event.Expected, events ...event.Event) (written event.Written, err error) {
 	ctx, end := appending(ctx, stream, len(events))
 	defer func() { end(written, err) }()
+	proposed, err := j.proposed(ctx, stream, events)
+	if err != nil {
+		return event.Written{}, err
+	}
+	return j.store.Append(ctx, stream, expected, proposed...)
+}
+
+// proposed gives the stored form of events that are to go into a stream.
+func (j *Journal) proposed(ctx context.Context, stream string, events []event.Event) ([]eventstore.Proposed, error) {
 	size := 0
 	for i := range events {
 		size += directSize(&events[i])
@@ -48,11 +57,23 @@ func (j *Journal) Append(ctx context.Context, stream string, expected event.Expe
 	proposed := make([]eventstore.Proposed, len(events))
 	for i, e := range events {
 		e.Stream = stream
+		var err error
 		if proposed[i], room, err = j.encode(ctx, &e, room); err != nil {
-			return event.Written{}, err
+			return nil, err
 		}
 	}
-	return j.store.Append(ctx, stream, expected, proposed...)
+	return proposed, nil
+}
+
+// Keys makes sure that values of some persons can be sealed without waiting for
+// a disk: the key of somebody new is made and kept.
+func (j *Journal) Keys(ctx context.Context, subjects ...string) error {
+	for _, subject := range subjects {
+		if _, err := j.vault.Seal(ctx, subject, nil, nil); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	return nil
 }
 
 // Encode gives the stored form of an event that is to go into its Stream.
