@@ -84,7 +84,7 @@ func (db *DB) startEngine(ctx context.Context) error {
 		Logger:         db.config.logger(),
 	}
 	engine, err := chdb.Open(db.config.Dir, options)
-	if fault.CodeOf(err) == chdb.CodeHollow {
+	if code := fault.CodeOf(err); code == chdb.CodeHollow || code == chdb.CodeLost {
 		// All that it holds is made of the events, and is made of them again.
 		db.config.logger().Warn("the embedded ClickHouse is begun anew", "dir", db.config.Dir, "error", err)
 		if err := chdb.Clear(db.config.Dir); err != nil {
@@ -137,6 +137,17 @@ func (db *DB) stopEngine() error {
 // running statements; results must have been closed before.
 func (db *DB) Close() error {
 	return errors.Join(db.Conn.Close(), db.stopEngine())
+}
+
+// Lost is closed when the embedded engine has lost something that it had to write,
+// as it does on a full disk: then every statement has a fault chdb.CodeLost, and the
+// tables are empty when the pool is closed and opened again. It is nil with a server,
+// which says so where it cannot write.
+func (db *DB) Lost() <-chan struct{} {
+	if db.engine == nil {
+		return nil
+	}
+	return db.engine.Lost()
 }
 
 // Ping asks whether ClickHouse answers.

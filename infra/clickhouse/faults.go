@@ -13,6 +13,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"dossierledger/domain/fault"
+	"dossierledger/infra/clickhouse/chdb"
 )
 
 // Codes of this package's faults.
@@ -31,6 +32,12 @@ const (
 // ErrUnavailable is for errors.Is: every error of this package that means
 // "try again later" is one.
 var ErrUnavailable = fault.New(fault.Unavailable, CodeUnavailable, "ClickHouse is away")
+
+// ErrLost is for errors.Is: the embedded engine has lost something that it had to
+// write. Unlike the other errors that mean "try again later", it stays until the
+// pool is closed and opened again; see DB.Lost.
+var ErrLost = fault.New(fault.Unavailable, chdb.CodeLost,
+	"the embedded ClickHouse could not write: its tables are made again from the events when it is opened the next time")
 
 // transient are ClickHouse's codes for states that pass by themselves.
 var transient = map[int32]bool{

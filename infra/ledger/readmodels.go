@@ -76,18 +76,47 @@ func (l *Ledger) readModels(ctx context.Context, db *clickhouse.DB, metrics prom
 }
 
 // Run keeps the tables in step with the log until ctx ends, while this process is
-// the one to do that.
+// the one to do that. Like CatchUp and Exclusively it ends with clickhouse.ErrLost
+// where the embedded engine has lost what it had to write: then the read models are
+// to be closed, and opened again.
 func (m *ReadModels) Run(ctx context.Context) error {
-	var failure error
-	m.keeping.Run(ctx, func(ctx context.Context) { failure = m.Runner.Run(ctx) })
-	return failure
+	return m.whileKept(ctx, func(ctx context.Context) (err error) {
+		m.keeping.Run(ctx, func(ctx context.Context) { err = m.Runner.Run(ctx) })
+		return err
+	})
+}
+
+// whileKept does something for as long as the engine has not lost anything.
+func (m *ReadModels) whileKept(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-m.db.Lost():
+			cancel(clickhouse.ErrLost)
+		case <-ctx.Done():
+		}
+	}()
+	err := do(ctx)
+	if errors.Is(context.Cause(ctx), clickhouse.ErrLost) {
+		return clickhouse.ErrLost
+	}
+	return err
+}
+
+// close gives up the tables. It may be called again, and where it fails is to be.
+func (m *ReadModels) close() error {
+	m.Runner.Unregister()
+	return m.db.Close()
 }
 
 // CatchUp returns when everything that was in the log when it was called is in the
 // tables: another process keeps them, or this one does meanwhile. progress is that
 // of readmodels.Runner.
 func (m *ReadModels) CatchUp(ctx context.Context, progress func(done, total uint64)) error {
-	return m.beside(ctx, func() error { return m.Runner.CatchUp(ctx, progress) })
+	return m.whileKept(ctx, func(ctx context.Context) error {
+		return m.beside(ctx, func() error { return m.Runner.CatchUp(ctx, progress) })
+	})
 }
 
 // beside does something while this process keeps the tables unless another does. A
@@ -108,7 +137,7 @@ func (m *ReadModels) beside(ctx context.Context, do func() error) (err error) {
 // a comparison: whoever keeps the tables is asked to stop for so long. It waits
 // until that is so, as long as ctx lets it.
 func (m *ReadModels) Exclusively(ctx context.Context, do func(ctx context.Context) error) error {
-	return m.keeping.Do(ctx, do)
+	return m.whileKept(ctx, func(ctx context.Context) error { return m.keeping.Do(ctx, do) })
 }
 
 // LateReadModels stands for read models that may not be there yet: a server
@@ -119,6 +148,8 @@ type LateReadModels struct {
 	metrics prometheus.Registerer
 	open    atomic.Pointer[ReadModels]
 	failure atomic.Pointer[string]
+	// lost are to be closed before others are opened; only Run uses it.
+	lost *ReadModels
 }
 
 // LateReadModels prepares read models that Run opens.
@@ -126,25 +157,34 @@ func (l *Ledger) LateReadModels(metrics prometheus.Registerer) *LateReadModels {
 	return &LateReadModels{ledger: l, metrics: metrics}
 }
 
-// reopenMax is the longest pause between two tries to reach ClickHouse.
-const reopenMax = 15 * time.Second
+// reopenMin and reopenMax bound the pauses between two tries to reach ClickHouse.
+const (
+	reopenMin = 100 * time.Millisecond
+	reopenMax = 15 * time.Second
+)
 
 // Run opens the read models, trying again while ClickHouse is away, and keeps
-// them in step with the log until ctx ends.
+// them in step with the log until ctx ends. Where the embedded engine has lost
+// something on a full disk, they are made again from the events.
 func (m *LateReadModels) Run(ctx context.Context) error {
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, reopenMax) {
-		open, err := m.ledger.OpenReadModels(ctx, m.metrics)
+	for pause := reopenMin; ; pause = min(2*pause, reopenMax) {
+		open, err := m.reopen(ctx)
 		if err == nil {
+			pause = reopenMin
 			m.failure.Store(nil)
 			m.open.Store(open)
-			return open.Run(ctx)
+			if err = open.Run(ctx); !errors.Is(err, clickhouse.ErrLost) {
+				return err
+			}
+			m.lost = open
+			m.open.Store(nil)
 		}
 		if ctx.Err() != nil {
 			return nil
 		}
 		text := err.Error()
 		if before := m.failure.Swap(&text); before == nil || *before != text {
-			m.ledger.Log.Error("the read models cannot be opened; commands, status and timelines go on", "error", err)
+			m.ledger.Log.Error("the read models are not open; commands, status and timelines go on", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -152,6 +192,16 @@ func (m *LateReadModels) Run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+func (m *LateReadModels) reopen(ctx context.Context) (*ReadModels, error) {
+	if m.lost != nil {
+		if err := m.lost.close(); err != nil {
+			return nil, err
+		}
+		m.lost = nil
+	}
+	return m.ledger.OpenReadModels(ctx, m.metrics)
 }
 
 // Open gives the read models where they are open.

@@ -13,10 +13,11 @@
 //     rows replace themselves, since key, version and content are the same.
 //  3. after the checkpoint: the page is done.
 //
-// That holds for a process that dies. ClickHouse does not sync what it writes
-// unless its tables say so (fsync_after_insert), so a machine that loses power
-// can lose rows and keep the checkpoint behind them. Verify finds that, and a
-// rebuild mends it: the log itself is always synced.
+// That holds for a process that dies. A ClickHouse server does not sync what it
+// writes unless its tables say so (fsync_after_insert), so a machine that loses
+// power can lose rows and keep the checkpoint behind them. Verify finds that, and a
+// rebuild mends it: the log itself is always synced. The embedded engine syncs, and
+// what it could not write has its tables made anew, checkpoints and all.
 //
 // # When something is wrong
 //

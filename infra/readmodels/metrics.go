@@ -53,10 +53,24 @@ func (m *metrics) register(to prometheus.Registerer, r *Runner) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.events, m.rows, m.failures, m.pages, gauges{r}} {
+	for _, c := range m.collectors(r) {
 		errs = append(errs, to.Register(c))
 	}
 	return errors.Join(errs...)
+}
+
+func (m *metrics) collectors(r *Runner) []prometheus.Collector {
+	return []prometheus.Collector{m.events, m.rows, m.failures, m.pages, gauges{r}}
+}
+
+// Unregister takes the runner's metrics away, so that another can take its place.
+func (r *Runner) Unregister() {
+	if r.config.Registerer == nil {
+		return
+	}
+	for _, c := range r.metrics.collectors(r) {
+		r.config.Registerer.Unregister(c)
+	}
 }
 
 // gauges shows Status as metrics.

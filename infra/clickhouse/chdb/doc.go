@@ -29,6 +29,11 @@
 //   - When the context ends, the statement is killed in the engine, which takes
 //     some milliseconds, or up to as long as the work on one block.
 //   - After a memory limit (code 241) the engine goes on.
+//   - After a write to a file that failed, on a full disk or a sick one, it does not:
+//     the library passes over such writes, so that anything may be missing. The
+//     statement is refused with CodeLost, as is every later one; see Engine.Lost.
+//     Where the process dies first, Open says CodeHollow. For temporary files of a
+//     statement that reads more than fits into memory, it is not looked at.
 //   - After kill -9, every acknowledged insert is there, and none is twice; one
 //     that was not acknowledged may be there as well. So inserts must be
 //     harmless when repeated.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,11 +33,16 @@ const configFile = "ledger-config.xml"
 // serverConfig is what cannot be said by the engine's command line. An insert
 // that was acknowledged stays after a loss of power as well: else a projection's
 // checkpoint could survive the rows that it stands for. It costs some
-// milliseconds an insert; a table may say otherwise by its own settings.
+// milliseconds an insert; a table may say otherwise by its own settings. A merged
+// part is synced before it takes the place of others, so that a broken part always
+// means that rows are lost. The engine starts with any number of those: see lost.go.
 const serverConfig = `<clickhouse>
     <merge_tree>
         <fsync_after_insert>1</fsync_after_insert>
         <fsync_part_directory>1</fsync_part_directory>
+        <min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>
+        <max_suspicious_broken_parts>1000000</max_suspicious_broken_parts>
+        <max_suspicious_broken_parts_bytes>1000000000000000</max_suspicious_broken_parts_bytes>
     </merge_tree>
 </clickhouse>
 `
@@ -83,18 +89,32 @@ type Engine struct {
 		sync.Mutex
 		session *session
 	}
+
+	// watch counts the writes that failed, see lost.go.
+	watch struct {
+		sync.Mutex
+		session *session // nil when the engine is closed
+		failed  uint64   // as far as it was accounted for
+		lost    error
+		// begun counts the looks, and ended is the last that ended well.
+		begun atomic.Uint64
+		ended uint64
+	}
+	lost chan struct{}
 }
 
 // running is the engine of this process, if there is one.
 var running struct {
 	sync.Mutex
 	engine *Engine
+	// failed are the failed writes of the engines before it.
+	failed uint64
 }
 
 // Open starts the engine on dir, which is created where it is missing and which
 // belongs to the engine alone. It takes 0.1–0.5 s, most of it for checking the
 // library. Faults: CodeMissing, CodeChecksum, CodePlatform, CodeUnusable, CodeHollow,
-// CodeLoaded, CodeOpen (this process has one already), CodeLocked (another
+// CodeLost, CodeLoaded, CodeOpen (this process has one already), CodeLocked (another
 // process uses dir), CodeStart.
 func Open(dir string, options Options) (*Engine, error) {
 	path, err := Find(options.Library)
@@ -122,7 +142,9 @@ func Open(dir string, options Options) (*Engine, error) {
 		settings: map[string]string{},
 		log:      options.Logger,
 		prefix:   uuid.NewString()[:8],
+		lost:     make(chan struct{}),
 	}
+	e.watch.failed = running.failed
 	if e.log == nil {
 		e.log = slog.Default()
 	}
@@ -152,6 +174,9 @@ func Open(dir string, options Options) (*Engine, error) {
 	if err == nil {
 		err = e.start(options.MaxMemory)
 	}
+	if fault.CodeOf(err) == CodeLost {
+		err = errors.Join(err, clearOut(dir))
+	}
 	if err != nil {
 		_ = e.lock.Close() // gives the lock back; the start's error is the one to tell
 		return nil, err
@@ -160,8 +185,9 @@ func Open(dir string, options Options) (*Engine, error) {
 	return e, nil
 }
 
-// start opens the first two sessions: one to kill with, kept for that alone,
-// so that it is there when all others are busy, and one for statements.
+// start opens the first sessions: one to kill with, kept for that alone, so that
+// it is there when all others are busy, one for statements, and one to watch what
+// is written.
 func (e *Engine) start(maxMemory int64) error {
 	config := filepath.Join(e.dir, configFile)
 	if err := os.WriteFile(config, []byte(serverConfig), 0o640); err != nil {
@@ -195,6 +221,14 @@ func (e *Engine) start(maxMemory int64) error {
 		return fail(err)
 	}
 	e.idle = []*session{s}
+	if e.watch.session, err = e.openSession([]string{"--path=" + e.dir}); err != nil {
+		s.close()
+		return fail(err)
+	}
+	if err := errors.Join(e.kept(), e.keep()); err != nil {
+		e.disconnect()
+		return err
+	}
 	e.log.Debug("embedded clickhouse started", "version", e.version, "dir", e.dir)
 	return nil
 }
@@ -247,6 +281,11 @@ func (e *Engine) acquire(ctx context.Context, database string, settings map[stri
 }
 
 func (e *Engine) take() (*session, error) {
+	select {
+	case <-e.lost:
+		return nil, e.keep()
+	default:
+	}
 	e.mu.Lock()
 	if e.closing {
 		e.mu.Unlock()
@@ -360,6 +399,26 @@ func (e *Engine) Close(ctx context.Context) error {
 			return fault.New(fault.Unavailable, CodeBusy, "the embedded ClickHouse engine still has %d statements or unread results open: %w", left, context.Cause(ctx))
 		}
 	}
+	lost := e.disconnect()
+	// A waiter gets its turn, and then ErrClosed.
+	for range taken {
+		e.slots <- struct{}{}
+	}
+	running.engine = nil
+	var err error
+	if lost {
+		err = clearOut(e.dir)
+	}
+	if cerr := e.lock.Close(); cerr != nil && !errors.Is(cerr, fs.ErrClosed) {
+		err = errors.Join(err, fmt.Errorf("unlocking the engine's directory: %w", cerr))
+	}
+	return err
+}
+
+// disconnect ends all sessions, and with the last the engine. It tells whether the
+// engine has lost something until then.
+func (e *Engine) disconnect() (lost bool) {
+	lost = fault.CodeOf(e.keep()) == CodeLost
 	e.mu.Lock()
 	idle := e.idle
 	e.idle = nil
@@ -367,17 +426,14 @@ func (e *Engine) Close(ctx context.Context) error {
 	for _, s := range idle {
 		s.close()
 	}
+	e.watch.Lock()
+	running.failed = e.watch.failed
+	e.watch.session.close()
+	e.watch.session = nil
+	e.watch.Unlock()
 	e.killer.Lock()
 	e.killer.session.close()
 	e.killer.session = nil
 	e.killer.Unlock()
-	// A waiter gets its turn, and then ErrClosed.
-	for range taken {
-		e.slots <- struct{}{}
-	}
-	running.engine = nil
-	if err := e.lock.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
-		return fmt.Errorf("unlocking the engine's directory: %w", err)
-	}
-	return nil
+	return lost
 }

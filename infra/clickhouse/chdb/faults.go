@@ -27,9 +27,12 @@ const (
 	CodeOpen = "chdb.already-open"
 	// CodeLocked: another process uses the directory.
 	CodeLocked = "chdb.directory-locked"
-	// CodeHollow: the definition of a table is empty, and the engine does not start
-	// on the directory until it is cleared.
+	// CodeHollow: a full disk has left a table without its definition, or without
+	// some of its rows. What is in the directory is no use until it is cleared.
 	CodeHollow = "chdb.definition-empty"
+	// CodeLost: the engine has lost something that it had to write, on a disk
+	// without room or a sick one. Closed, it has cleared its directory.
+	CodeLost = "chdb.write-lost"
 	// CodeStart: the engine does not start on the directory.
 	CodeStart = "chdb.start-failed"
 	// CodeClosed: the engine is closed.

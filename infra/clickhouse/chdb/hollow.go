@@ -1,6 +1,7 @@
 package chdb
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,8 +12,8 @@ import (
 )
 
 // whole looks for tables without a definition: on a full disk the engine leaves
-// the file of a table that it makes empty, says that the table was made, and does
-// not start again.
+// the file of a table that it makes empty or cut off, says that the table was made,
+// and does not start again.
 func whole(dir string) error {
 	for _, pattern := range []string{"metadata/*.sql", "metadata/*/*.sql", "store/*/*/*.sql"} {
 		paths, err := filepath.Glob(filepath.Join(dir, pattern))
@@ -20,8 +21,12 @@ func whole(dir string) error {
 			return fmt.Errorf("looking for definitions of tables: %w", err)
 		}
 		for _, path := range paths {
-			if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-				return fault.New(fault.Unavailable, CodeHollow, "the definition of a table in %s is empty, as a full disk leaves it", path)
+			text, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("reading the definition of a table: %w", err)
+			}
+			if err == nil && !bytes.HasSuffix(text, []byte{'\n'}) {
+				return fault.New(fault.Unavailable, CodeHollow, "the definition of a table in %s has no end, as a full disk leaves it", path)
 			}
 		}
 	}
@@ -35,6 +40,11 @@ func Clear(dir string) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(clearOut(dir), lock.Close())
+}
+
+// clearOut removes everything but the lock, which the caller holds.
+func clearOut(dir string) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		if e.Name() == lockFile {
@@ -44,7 +54,7 @@ func Clear(dir string) error {
 			err = errors.Join(err, rerr)
 		}
 	}
-	if err = errors.Join(err, lock.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("clearing the engine's directory: %w", err)
 	}
 	return nil

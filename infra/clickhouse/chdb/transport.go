@@ -46,7 +46,7 @@ var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 // RoundTrip implements http.RoundTripper. Refusals of the engine are answers
 // with ClickHouse's code; an error means that there is no answer: the request's
-// context ended, or the engine is closed.
+// context ended, or the engine is closed, or it has lost something.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
@@ -61,6 +61,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var refused *serverError
 	if !errors.As(err, &refused) {
 		return nil, err
+	}
+	if kept := t.engine.keep(); kept != nil {
+		return nil, kept // which may well be why
 	}
 	response = answer(r, refused.status(), io.NopCloser(strings.NewReader(refused.text)), int64(len(refused.text)))
 	response.Header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(refused.code))
@@ -98,8 +101,10 @@ func (e *Engine) serve(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if q.insert {
-		err := e.insert(ctx, s, q, r.Body)
-		if err != nil {
+		if err := e.insert(ctx, s, q, r.Body); err != nil {
+			return nil, err
+		}
+		if err := e.keep(); err != nil {
 			return nil, err
 		}
 		return answer(r, http.StatusOK, http.NoBody, 0), nil
@@ -148,6 +153,10 @@ func (e *Engine) change(ctx context.Context, r *http.Request, s *session, q *req
 		e.release(s)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := e.keep(); err != nil {
+		result.destroy()
 		return nil, err
 	}
 	return answer(r, http.StatusOK, &blockReader{block: result}, int64(len(result.bytes))), nil
