@@ -39,6 +39,36 @@ func TestKeysAreCopiedToNATS(t *testing.T) {
 	if a := ledgerCommand(t.TempDir(), erase...); a.code != exitDone {
 		t.Fatalf("a person whose key was copied is not known: %s", a.stderr)
 	}
+	// A backup of both is put back, into a folder and another NATS.
+	dir := t.TempDir()
+	events, snapshots := filepath.Join(dir, "events"), filepath.Join(dir, "snapshots")
+	var before, snapshot taken
+	ledgerCommand(t.TempDir(), "backup", "--to", events, "--eventstore-file", target, "--json").document(t, &before)
+	ledgerCommand(t.TempDir(), append([]string{"backup", "--keys", "--to", snapshots, "--json"}, shared...)...).document(t, &snapshot)
+	if snapshot.Persons != uint64(copied.Persons-1) {
+		t.Errorf("keys of %d persons were taken, want %d", snapshot.Persons, copied.Persons-1)
+	}
+	other := []string{"--nats-file", natstest.File(t, natstest.Start(t)), "--nats-replicas", "1", "--master-key-file", master}
+	var back struct {
+		restored
+		Keys struct {
+			Persons uint64 `json:"persons"`
+		} `json:"keys"`
+		Erased int `json:"erased"`
+	}
+	restoreTo := func(where []string) answer {
+		return ledgerCommand(filepath.Join(t.TempDir(), "data"), append([]string{"restore", "--from", events, "--keys-from", snapshots, "--json"}, where...)...)
+	}
+	restoreTo(other).document(t, &back)
+	if back.Events.Events != before.Total || back.Keys.Persons != snapshot.Persons || back.Erased != 1 {
+		t.Errorf("%+v was restored, of %+v and %+v", back, before, snapshot)
+	}
+	var alike taken
+	ledgerCommand(t.TempDir(), append([]string{"backup", "--keys", "--to", filepath.Join(dir, "again"), "--json"}, other...)...).document(t, &alike)
+	if alike.Persons != snapshot.Persons {
+		t.Errorf("the restored keys are of %d persons, want %d", alike.Persons, snapshot.Persons)
+	}
+	restoreTo(shared[:4]).refused(t, exitUsage, "--master-key-file")
 	ledgerCommand(t.TempDir(), copyKeys...).refused(t, exitFailed, "is in use")
 	ledgerCommand(t.TempDir(), "keys", "copy", "--from", data).refused(t, exitUsage, "--nats-file")
 	ledgerCommand(t.TempDir(), append([]string{"keys", "copy", "--from", t.TempDir()}, shared...)...).refused(t, exitFailed, "there are no keys")

@@ -91,7 +91,7 @@ func holdsPeople(t *testing.T, v keys.Vault, sealed map[string][]byte, erased ..
 	}
 }
 
-func sealPeople(t *testing.T, v *keys.Folder, n int) map[string][]byte {
+func sealPeople(t *testing.T, v keys.Vault, n int) map[string][]byte {
 	t.Helper()
 	sealed := map[string][]byte{}
 	for i := range n {

@@ -41,9 +41,17 @@ func openForBackup(ctx context.Context, config Config) (openedEvents, string, er
 	return openedEvents{store, store.Close}, backup.EngineESDB, nil
 }
 
-// BackUpKeys takes a snapshot of the keys of persons. Another process may have the
-// ledger open.
+// BackUpKeys takes a snapshot of the keys of persons, in the data folder or those in
+// NATS. Other processes may have the ledger open.
 func BackUpKeys(ctx context.Context, config Config, to backup.Place, keep int) (taken backup.KeysTaken, err error) {
+	if config.NATSFile != "" {
+		shared, closing, err := openSharedKeys(ctx, config, "ledger backup")
+		if err != nil {
+			return taken, err
+		}
+		defer func() { err = errors.Join(err, closing()) }()
+		return backup.Keys(ctx, shared, to, backup.KeysOptions{Keep: keep, Now: config.Now})
+	}
 	from, err := openKeyCopier(ctx, config.Data)
 	if err != nil {
 		return taken, err

@@ -94,19 +94,36 @@ func CopyKeys(ctx context.Context, from string, config Config) (copied keys.Copi
 	if config.MasterKeyFile == "" {
 		config.MasterKeyFile = filepath.Join(from, "master.key")
 	}
+	shared, closing, err := openSharedKeys(ctx, config, "ledger keys copy")
+	if err != nil {
+		return copied, err
+	}
+	defer func() { err = errors.Join(err, closing()) }()
+	return shared.CopyFrom(ctx, keys.ClosedFolder(filepath.Join(from, "keys")))
+}
+
+// openSharedKeys opens the keys that several ledgers share, for a command that does
+// something with them alone.
+func openSharedKeys(ctx context.Context, config Config, name string) (shared *keys.Shared, closing func() error, err error) {
+	if config.MasterKeyFile == "" {
+		return nil, nil, fault.New(fault.Invalid, "usage.nats", "keys in NATS need --master-key-file")
+	}
 	master, err := keys.ReadMaster(config.MasterKeyFile)
 	if err != nil {
-		return copied, err
+		return nil, nil, err
 	}
-	conn, err := nats.Connect(ctx, config.NATSFile, "ledger keys copy", config.Logger)
+	conn, err := nats.Connect(ctx, config.NATSFile, name, config.Logger)
 	if err != nil {
-		return copied, err
+		return nil, nil, err
 	}
-	defer conn.Close()
-	shared, err := keys.OpenShared(ctx, conn, master, keys.SharedOptions{Replicas: config.NATSReplicas, Logger: config.Logger})
+	shared, err = keys.OpenShared(ctx, conn, master, keys.SharedOptions{Replicas: config.NATSReplicas, Logger: config.Logger})
 	if err != nil {
-		return copied, err
+		conn.Close()
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, shared.Close()) }()
-	return shared.CopyFrom(ctx, keys.ClosedFolder(filepath.Join(from, "keys")))
+	return shared, func() error {
+		err := shared.Close()
+		conn.Close()
+		return err
+	}, nil
 }

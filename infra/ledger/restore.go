@@ -26,7 +26,8 @@ import (
 // RestoreConfig says what is restored. Config names the data folder.
 type RestoreConfig struct {
 	Config
-	// Events and Keys are the places of the backups; one of them may be nil.
+	// Events and Keys are the places of the backups; one of them may be nil. With
+	// NATSFile keys are restored to NATS, in which there must be none.
 	Events, Keys backup.Place
 	// Point is where the events end.
 	Point backup.Point
@@ -198,6 +199,9 @@ func (r *restore) prepare(ctx context.Context) (err error) {
 
 // checkEmpty refuses to write over anything. The master key may lie there already.
 func (r *restore) checkEmpty() error {
+	if r.Events == nil && r.NATSFile != "" {
+		return nil // NATS itself is looked at
+	}
 	if r.Events == nil {
 		if _, err := os.Lstat(filepath.Join(r.Data, "keys")); !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(fault.New(fault.Conflict, "restore.not-empty", "there are keys in %s; nothing is written over them", r.Data), err)
@@ -302,6 +306,15 @@ func (r *restore) note(e *eventstore.Recorded) {
 }
 
 func (r *restore) restoreKeys(ctx context.Context) (*RestoredKeys, error) {
+	restored := &RestoredKeys{From: r.Keys.String(), Snapshot: r.snapshot.Name(), MadeAt: r.snapshot.MadeAt(), Persons: r.snapshot.Persons()}
+	if r.NATSFile != "" {
+		shared, closing, err := openSharedKeys(ctx, r.Config, "ledger restore")
+		if err != nil {
+			return nil, err
+		}
+		_, err = shared.RestoreFrom(ctx, r.snapshot.Read(ctx), maps.Keys(r.erased))
+		return restored, errors.Join(err, closing())
+	}
 	dir := filepath.Join(r.Data, "keys")
 	// What is there was begun under the same plan.
 	if err := os.RemoveAll(dir); err != nil {
@@ -310,7 +323,7 @@ func (r *restore) restoreKeys(ctx context.Context) (*RestoredKeys, error) {
 	if err := keys.RestoreFolder(ctx, dir, r.snapshot.Read(ctx), maps.Keys(r.erased)); err != nil {
 		return nil, err
 	}
-	return &RestoredKeys{From: r.Keys.String(), Snapshot: r.snapshot.Name(), MadeAt: r.snapshot.MadeAt(), Persons: r.snapshot.Persons()}, nil
+	return restored, nil
 }
 
 func notes(done Restored) []string {
