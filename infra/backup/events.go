@@ -57,7 +57,7 @@ type Taken struct {
 }
 
 const (
-	// segmentsTogether are packed and written at the same time, which bounds memory.
+	// segmentsTogether are written at the same time, which bounds memory.
 	segmentsTogether = 2
 	// segmentsPerManifest bounds what a killed run has done for nothing.
 	segmentsPerManifest = 16
@@ -146,8 +146,15 @@ func (r *run) add(ctx context.Context) error {
 		after := r.last.last().LastPosition
 		read.After, next = &after, r.last.Events
 	}
+	packer, err := newPacker()
+	if err != nil {
+		return err
+	}
 	batch := r.newBatch()
-	current := newFilling(next)
+	current, err := packer.fill(next)
+	if err != nil {
+		return err
+	}
 	for e, err := range r.from.ReadAll(ctx, read) {
 		if err != nil {
 			return errors.Join(fmt.Errorf("read the ledger: %w", err), batch.finish(ctx))
@@ -158,12 +165,18 @@ func (r *run) add(ctx context.Context) error {
 		if r.opts.Engine == EngineESDB && !transfer.OfTheLedger(&e) {
 			continue
 		}
-		current.add(&e)
-		if len(current.raw) < r.opts.segmentBytes {
+		if err := current.add(&e); err != nil {
+			return errors.Join(err, batch.finish(ctx))
+		}
+		if current.raw < r.opts.segmentBytes {
 			continue
 		}
-		batch.add(ctx, current)
-		current = newFilling(current.First + current.Events)
+		if err := batch.add(ctx, current); err != nil {
+			return errors.Join(err, batch.finish(ctx))
+		}
+		if current, err = packer.fill(current.First + current.Events); err != nil {
+			return errors.Join(err, batch.finish(ctx))
+		}
 		if len(batch.segments) == segmentsPerManifest {
 			if err := batch.finish(ctx); err != nil {
 				return err
@@ -172,9 +185,9 @@ func (r *run) add(ctx context.Context) error {
 		}
 	}
 	if current.Events > 0 {
-		batch.add(ctx, current)
+		err = batch.add(ctx, current)
 	}
-	return batch.finish(ctx)
+	return errors.Join(err, batch.finish(ctx))
 }
 
 // batch is the segments of one manifest on their way.
@@ -193,11 +206,14 @@ func (r *run) newBatch() *batch {
 
 // add closes a segment and writes it beside what follows; it waits where too many
 // are being written.
-func (b *batch) add(ctx context.Context, f *filling) {
-	f.close(b.chain)
+func (b *batch) add(ctx context.Context, f *filling) error {
+	if err := f.close(b.chain); err != nil {
+		return err
+	}
 	b.chain = f.Chain
 	b.segments = append(b.segments, f)
 	b.writing.Go(func() error { return f.store(ctx, b.run.to) })
+	return nil
 }
 
 // finish waits for the segments and names them in a manifest.

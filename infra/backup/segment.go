@@ -51,41 +51,73 @@ func (s segment) String() string {
 // link gives the chain behind a segment with this digest.
 func link(before, digest string) string { return hashOf([]byte(before + digest)) }
 
-// filling is a segment that takes events.
+// packer compresses the events of one segment after the other as they come, so
+// that no segment is held uncompressed.
+type packer struct {
+	encoder *zstd.Encoder
+	frame   []byte
+}
+
+func newPacker() (*packer, error) {
+	// Two at a time: one takes events while the other compresses those before.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2))
+	if err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	return &packer{encoder: encoder}, nil
+}
+
+// filling is a segment that takes events. Its packer is its own until it is closed.
 type filling struct {
 	segment
-	sum *eventstore.Digest
-	raw []byte
+	sum    *eventstore.Digest
+	packer *packer
+	raw    int // bytes before they are compressed
+	object bytes.Buffer
 }
 
-func newFilling(first uint64) *filling {
-	return &filling{segment: segment{First: first}, sum: eventstore.NewDigest(), raw: framing.AppendHeader(nil)}
+// fill begins a segment. The one before must be closed.
+func (p *packer) fill(first uint64) (*filling, error) {
+	f := &filling{segment: segment{First: first}, sum: eventstore.NewDigest(), packer: p}
+	p.encoder.Reset(&f.object)
+	return f, f.write(framing.AppendHeader(p.frame[:0]))
 }
 
-func (f *filling) add(e *eventstore.Recorded) {
+func (f *filling) write(frame []byte) error {
+	f.packer.frame = frame
+	f.raw += len(frame)
+	if _, err := f.packer.encoder.Write(frame); err != nil {
+		return fmt.Errorf("backup: compress a segment: %w", err)
+	}
+	return nil
+}
+
+func (f *filling) add(e *eventstore.Recorded) error {
 	if f.Events == 0 {
 		f.FirstPosition, f.FirstAt = e.Position, e.RecordedAt
 	}
 	f.LastPosition, f.LastID, f.LastAt = e.Position, e.ID, e.RecordedAt
 	f.sum.Add(e)
-	f.raw = framing.AppendEvent(f.raw, e)
 	f.Events++
+	return f.write(framing.AppendEvent(f.packer.frame[:0], e))
 }
 
 // close ends the segment behind a chain. What is left to do can be done elsewhere.
-func (f *filling) close(chain string) {
-	f.raw = framing.AppendEnd(f.raw, f.Events)
+func (f *filling) close(chain string) error {
+	err := f.write(framing.AppendEnd(f.packer.frame[:0], f.Events))
+	if closed := f.packer.encoder.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("backup: compress a segment: %w", closed)
+	}
+	f.packer = nil
 	f.Digest = f.sum.String()
 	f.Chain = link(chain, f.Digest)
+	return err
 }
 
-// store compresses, hashes and writes a closed segment.
+// store hashes and writes a closed segment.
 func (f *filling) store(ctx context.Context, place Place) error {
-	object, err := compressed(f.raw)
-	if err != nil {
-		return err
-	}
-	f.raw = nil
+	object := f.object.Bytes()
+	f.object = bytes.Buffer{} // the manifest waits for all segments, and needs only what is said of them
 	f.SHA256, f.Bytes = hashOf(object), len(object)
 	f.Name = fmt.Sprintf("segments/%012d-%s.zst", f.First, f.SHA256[:16])
 	return put(ctx, place, f.Name, object)

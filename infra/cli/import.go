@@ -46,7 +46,7 @@ func (c *importCommand) Run(w *world) error {
 	if info.IsDir() {
 		return fmt.Errorf("import: %s is a folder, not a log", c.File)
 	}
-	defer steadyMemory()()
+	defer steadyMemory(112 << 20)()
 	l, err := w.open()
 	if err != nil {
 		return err

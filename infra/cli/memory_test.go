@@ -8,10 +8,12 @@ import (
 	"pgregory.net/rapid"
 )
 
+const workingMemory = 112 << 20
+
 func TestTheHeapMayGrowToTheWorkingMemoryAndALittleBeyondWhatIsHeld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Uint64Range(0, 1<<40).Draw(t, "held")
-		percent := growthFor(held)
+		percent := growthFor(held, workingMemory)
 		if percent < leastGrowth {
 			t.Fatalf("%d percent", percent)
 		}
@@ -37,7 +39,7 @@ func TestThePacingFollowsWhatIsHeld(t *testing.T) {
 		debug.SetGCPercent(percent)
 		return percent
 	}
-	stop := steadyMemory()
+	stop := steadyMemory(workingMemory)
 	small := current()
 	held := make([]byte, workingMemory)
 	for current() == small { // the finalizer runs behind a collection
