@@ -61,22 +61,22 @@ func sizeOfAttributes(attributes []legacy.Attribute) int {
 }
 
 func appendAction(b []byte, p legacy.ActionRecorded) ([]byte, error) {
-	b = appendText(append(b, `{"activity":`...), norm.NFC.String(p.Activity))
+	b = appendNormal(append(b, `{"activity":`...), p.Activity)
 	var err error
 	if len(p.Attributes) > 0 {
 		if b, err = appendAttributes(append(b, `,"attributes":`...), p.Attributes); err != nil {
 			return nil, err
 		}
 	}
-	b = appendText(append(b, `,"case":`...), norm.NFC.String(p.Case))
-	b = appendOptional(b, `,"lifecycle":`, norm.NFC.String(p.Lifecycle))
+	b = appendNormal(append(b, `,"case":`...), p.Case)
+	b = appendOptionalNormal(b, `,"lifecycle":`, p.Lifecycle)
 	if p.OffsetMinutes != 0 {
 		if b, err = appendWhole(append(b, `,"offset_minutes":`...), p.OffsetMinutes, "/offset_minutes"); err != nil {
 			return nil, err
 		}
 	}
-	b = appendOptional(b, `,"resource":`, norm.NFC.String(p.Resource))
-	b = appendText(append(b, `,"source":`...), norm.NFC.String(p.Source))
+	b = appendOptionalNormal(b, `,"resource":`, p.Resource)
+	b = appendNormal(append(b, `,"source":`...), p.Source)
 	return append(b, '}'), nil
 }
 
@@ -85,8 +85,8 @@ func appendCase(b []byte, p legacy.CaseDescribed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = appendText(append(b, `,"case":`...), norm.NFC.String(p.Case))
-	b = appendText(append(b, `,"source":`...), norm.NFC.String(p.Source))
+	b = appendNormal(append(b, `,"case":`...), p.Case)
+	b = appendNormal(append(b, `,"source":`...), p.Source)
 	return append(b, '}'), nil
 }
 
@@ -107,9 +107,9 @@ func appendAttributes(b []byte, attributes []legacy.Attribute) ([]byte, error) {
 			}
 			b = append(b, ',')
 		}
-		b = appendText(append(b, `"name":`...), norm.NFC.String(a.Name))
-		b = appendOptional(b, `,"type":`, norm.NFC.String(a.Type))
-		b = appendOptional(b, `,"value":`, norm.NFC.String(a.Value))
+		b = appendNormal(append(b, `"name":`...), a.Name)
+		b = appendOptionalNormal(b, `,"type":`, a.Type)
+		b = appendOptionalNormal(b, `,"value":`, a.Value)
 		b = append(b, '}')
 	}
 	return append(b, ']'), nil
@@ -158,12 +158,40 @@ func appendOptional(b []byte, member, text string) []byte {
 	return appendText(append(b, member...), text)
 }
 
+// appendOptionalNormal is appendOptional for text that is to be in normalisation
+// form C.
+func appendOptionalNormal(b []byte, member, text string) []byte {
+	if text == "" {
+		return b
+	}
+	return appendNormal(append(b, member...), text)
+}
+
 func appendWhole(b []byte, n int, at site) ([]byte, error) {
 	if n > maxExact || n < -maxExact {
 		return nil, fault.New(fault.Invalid, "event.number", "the number at %s is too large to be stored exactly", at)
 	}
 	return strconv.AppendInt(b, int64(n), 10), nil
 }
+
+// appendNormal writes a text in normalisation form C. Most texts are ASCII that
+// needs no escape: they are as they are.
+func appendNormal(b []byte, text string) []byte {
+	for i := range len(text) {
+		if !asItIs[text[i]] {
+			return appendText(b, norm.NFC.String(text))
+		}
+	}
+	return append(append(append(b, '"'), text...), '"')
+}
+
+// asItIs holds the characters of ASCII that are not escaped.
+var asItIs = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
 
 const hexDigits = "0123456789abcdef"
 

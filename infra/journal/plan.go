@@ -120,7 +120,7 @@ func (b *planner) of(t reflect.Type) (plan, bool) {
 	switch t.Kind() {
 	case reflect.String:
 		return func(w *writing, v reflect.Value) error {
-			w.out = appendText(w.out, norm.NFC.String(v.String()))
+			w.out = appendNormal(w.out, v.String())
 			return nil
 		}, true
 	case reflect.Bool:
