@@ -53,6 +53,9 @@ func (s *Store) flush(patient bool) error {
 	if err := s.events.trim(); err != nil {
 		return s.openFailed(err)
 	}
+	if err := s.index.keepRest(); err != nil {
+		return s.openFailed(err)
+	}
 	if err := s.index.flush(patient); err != nil {
 		return s.openFailed(err)
 	}

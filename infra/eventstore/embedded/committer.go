@@ -12,7 +12,6 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
 )
 
@@ -36,8 +35,8 @@ type committerState struct {
 	nextStream   uint64
 	lastRecorded int64
 	heads        *headCache
-	// added holds the ids that were added since opening.
-	added *idFilter
+	// recent are the ids and streams that may not be in the index's tables yet.
+	recent *recent
 	// building is the group that takes requests; lastGroup how many the last one had.
 	building  *group
 	lastGroup int
@@ -56,7 +55,6 @@ type group struct {
 	batches  []batchEntry
 	requests []*request
 	outcomes []outcome
-	lookup   *pebble.Iterator
 	bytes    int
 	// first is the position that the group begins at, next the one behind it.
 	first, next uint64
@@ -85,14 +83,10 @@ func (s *Store) commit() {
 		}
 		s.gather()
 		g := c.building
-		// From the hand-over on the group belongs to others.
-		if err := g.endLookup(); err != nil {
-			s.log.Error("event store look-up", "error", err)
-		}
 		requests := len(g.requests)
 		if requests == 1 && c.lastGroup <= 1 && len(s.requests) == 0 && s.inFlight.Load() == 0 {
 			// A lone writer waits for every hand-over between goroutines.
-			c.building, c.lastGroup = nil, 1
+			c.building, c.lastGroup = nil, 1 // from here on the group belongs to others
 			s.writeGroup(g)
 			s.written <- g
 			continue
@@ -145,8 +139,14 @@ func (s *Store) newGroup() *group {
 		s.committer.lastRecorded = max(s.now().UnixNano(), s.committer.lastRecorded)
 	}
 	g.recorded = s.committer.lastRecorded
-	s.committer.heads.age()
+	s.age(g.first)
 	return g
+}
+
+// age lets go of what is remembered and can be looked up, before a position.
+func (s *Store) age(position uint64) {
+	s.committer.heads.age()
+	s.committer.recent.age(position, s.index.tables.Load().tabled())
 }
 
 // take decides one request and adds it to the group.
@@ -221,51 +221,39 @@ func reused(id uuid.UUID, at place) error {
 }
 
 // whereIs finds an event by id, in the group that is being built, in those that
-// are on their way, and in the index.
+// are on their way, and in the log.
 func (s *Store) whereIs(g *group, id uuid.UUID) (place, bool, error) {
-	added := s.committer.added.mayHave(id)
-	if stored := s.stored.Load(); stored != nil && !stored.mayHave(id) && !added {
-		return place{}, false, nil
-	}
-	if added {
-		if at, ok := g.placeOf(id); ok {
-			return at, true, nil
-		}
-		// It may be in a group that is not in the index yet.
-		if err := s.await(context.Background(), g.first, s.disk.Alarm()); err != nil {
-			return place{}, false, err
-		}
-		if err := g.endLookup(); err != nil {
-			return place{}, false, s.indexDamaged(err, "the ids")
+	f := s.index.fingers.id(id)
+	if c := &s.committer; c.recent.has(f) {
+		for _, position := range c.recent.positions(f) {
+			if at, ok, err := s.placeIn(g, position, id); ok || err != nil {
+				return at, ok, err
+			}
 		}
 	}
-	if g.lookup == nil {
-		it, err := s.index.db.NewIter(&pebble.IterOptions{
-			LowerBound: []byte{familyID}, UpperBound: []byte{familyID + 1}, UseL6Filters: true,
-		})
-		if err != nil {
-			return place{}, false, s.indexDamaged(err, "the ids")
-		}
-		g.lookup = it
-	}
-	var key [idKeySize]byte
-	putIDKey(key[:], id)
-	if !g.lookup.SeekPrefixGE(key[:]) {
-		if err := g.lookup.Error(); err != nil {
-			return place{}, false, s.indexDamaged(err, "the ids")
-		}
-		return place{}, false, nil
-	}
-	value, err := g.lookup.ValueAndErr()
+	positions, err := s.index.positions(f)
 	if err != nil {
-		return place{}, false, s.indexDamaged(err, "the ids")
+		return place{}, false, s.indexDamaged(err, "id "+id.String())
 	}
-	position, ok := positionOfID(value)
-	if !ok {
-		return place{}, false, s.indexDamaged(errIndexShape, "id "+id.String())
+	for _, position := range positions {
+		if at, ok, err := s.placeOf(position, id); ok || err != nil {
+			return at, ok, err
+		}
 	}
-	at, err := s.placeOf(position, id)
-	return at, err == nil, err
+	return place{}, false, nil
+}
+
+// placeIn says whether an event that was added lately has an id.
+func (s *Store) placeIn(g *group, position uint64, id uuid.UUID) (place, bool, error) {
+	if position >= g.first {
+		at, ok := g.placeOf(id)
+		return at, ok, nil
+	}
+	// It may be in a group that is not written yet.
+	if err := s.await(context.Background(), g.first, s.disk.Alarm()); err != nil {
+		return place{}, false, err
+	}
+	return s.placeOf(position, id)
 }
 
 // placeOf finds an event in the group. Few ids are looked for here, and groups are
@@ -285,31 +273,18 @@ func (g *group) placeOf(id uuid.UUID) (place, bool) {
 	return place{}, false
 }
 
-func (g *group) endLookup() error {
-	if g.lookup == nil {
-		return nil
-	}
-	it := g.lookup
-	g.lookup = nil
-	return it.Close()
-}
-
-// placeOf reads the record that the index has for an id.
-func (s *Store) placeOf(position uint64, id uuid.UUID) (at place, err error) {
+// placeOf reads the record at a position; ok says whether its event has the id.
+func (s *Store) placeOf(position uint64, id uuid.UUID) (at place, ok bool, err error) {
 	c := s.events.cursor(strideBytes)
 	defer c.release()
 	if err := s.find(c, position); err != nil {
-		return place{}, err
+		return place{}, false, err
 	}
 	r, err := c.next()
-	if err != nil {
-		return place{}, err
+	if err != nil || r.id != id {
+		return place{}, false, err
 	}
-	if r.id != id {
-		s.condemn()
-		return place{}, corrupt("%s has id %s where the index has %s", positionName(position), r.id, id)
-	}
-	return place{stream: string(r.stream), revision: r.revision, position: position}, nil
+	return place{stream: string(r.stream), revision: r.revision, position: position}, true, nil
 }
 
 // headOf finds the last assigned revision of a stream. What is not in the index
@@ -317,6 +292,9 @@ func (s *Store) placeOf(position uint64, id uuid.UUID) (at place, err error) {
 func (s *Store) headOf(stream string) (h head, exists bool, err error) {
 	if h, ok := s.committer.heads.get(stream); ok {
 		return h, true, nil
+	}
+	if f := s.index.fingers.name(stream); !s.committer.recent.has(f) && !s.index.mayHave(f) {
+		return head{}, false, nil
 	}
 	if h, exists, err = s.headIn(stream); err == nil && exists {
 		s.committer.heads.put(stream, h)
@@ -337,10 +315,11 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	if revision+count > maxOrdinal || h.number >= maxOrdinal {
 		return event.Written{}, tooLarge("stream %q: the store's limit of revisions or streams is reached", req.stream)
 	}
+	position := c.nextPosition
 	if !exists {
 		c.nextStream++
+		c.recent.add(s.index.fingers.name(req.stream), position)
 	}
-	position := c.nextPosition
 	for i := range req.events {
 		p := &req.events[i]
 		at := header{position: position + uint64(i), after: count - uint64(i) - 1, group: g.first,
@@ -350,7 +329,7 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 			c.lastRecorded = max(c.lastRecorded, at.recordedAt)
 		}
 		g.records = appendRecord(g.records, s.events.seed, &at, req.stream, p)
-		c.added.add(p.ID)
+		c.recent.add(s.index.fingers.id(p.ID), at.position)
 	}
 	g.batches = append(g.batches, batchEntry{stream: req.stream, number: h.number, fresh: !exists,
 		firstRevision: revision, count: count, first: position})
@@ -408,17 +387,38 @@ func (s *Store) writeGroup(g *group) {
 func (s *Store) feedIndex() {
 	defer s.workers.Done()
 	defer close(s.index.dead)
+	defer close(s.index.due)
 	failed := false
 	for g := range s.written {
 		if len(g.records) > 0 && g.failed == nil && !failed {
-			if err := s.index.tell(g.records, g.batches, g.offset, g.recorded); err != nil {
-				failed = true
-				if !errors.Is(err, errSealed) {
-					s.disk.BreakOff(fmt.Errorf("write the index: %w", err))
-				}
-			}
+			failed = s.indexFailed(s.index.tell(g.records, g.batches, g.offset, g.recorded))
 		}
 		s.recycle(g)
+	}
+}
+
+// makeTables makes the index's tables, beside whom feeds it.
+func (s *Store) makeTables() {
+	defer s.workers.Done()
+	failed := false
+	for due := range s.index.due {
+		failed = failed || s.indexFailed(s.index.keep(due, s.closing))
+	}
+}
+
+// indexFailed takes note of an index that could not be written.
+func (s *Store) indexFailed(err error) bool {
+	if err != nil && !errors.Is(err, errSealed) {
+		s.disk.BreakOff(fmt.Errorf("write the index: %w", err))
+	}
+	return err != nil
+}
+
+// prime reads what spares look-ups. Until it is done they ask the index.
+func (s *Store) prime() {
+	defer s.workers.Done()
+	if err := s.index.readFilters(s.closing); err != nil {
+		s.log.Warn("event store: ids are looked up on disk", "error", s.indexDamaged(err, "the ids"))
 	}
 }
 

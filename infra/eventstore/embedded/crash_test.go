@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // writeForEver is the child: it writes until it is killed and says on stdout
 // what the store has acknowledged.
 func writeForEver(dir string) int {
-	s, err := embedded.Open(context.Background(), embedded.Options{Dir: dir})
+	s, err := embedded.Open(context.Background(), embedded.Options{Dir: dir}.WithTables(100))
 	if err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		return 1
@@ -54,7 +54,7 @@ func TestKilledProcessLosesNothingAcknowledgedAndNoHalfBatch(t *testing.T) {
 	for kill := range kills {
 		before := len(acknowledged)
 		acknowledged = append(acknowledged, runAndKill(t, self, dir)...)
-		s := open(t, embedded.Options{Dir: dir})
+		s := open(t, embedded.Options{Dir: dir}.WithTables(100))
 		found := verifyLedger(t, s, acknowledged)
 		mustClose(t, s)
 		t.Logf("kill %d: %d batches acknowledged, %d events in all", kill, len(acknowledged)-before, found)
@@ -116,7 +116,7 @@ func TestCrashedDiskLosesNothingAcknowledgedAndNoHalfBatch(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	var told diary
 	for crash := range crashes {
-		s := open(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 100 << 10})
+		s := open(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 100 << 10}.WithTables(40))
 		verifyLedger(t, s, told.all())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -43,10 +43,17 @@
 //
 // It is never the truth. It is written without a log of its own, so that a crash
 // loses its last part; it knows up to where it is whole, and at opening is told of
-// the log behind that, which its tables in memory bound. An index that is missing,
-// damaged, or another log's is made again from the log. Where damage is noticed
-// while the store is open, the reader gets eventstore.ErrCorrupt, and the index is
-// made again at the next opening.
+// the log behind that, some 130,000 events and what was on its way at most. An index
+// that is missing, damaged, of another version, or another log's is made again from
+// the log. Where damage is noticed while the store is open, the reader gets
+// eventstore.ErrCorrupt, and the index is made again at the next opening.
+//
+// Event ids are found by fingerprints of 39 bits, in tables of many positions each,
+// with a filter in memory that says nearly always that an id is new. Tables of about
+// the same size are put together, so that there are few. What a table says of an id
+// is held against the record; two ids with one fingerprint cost a look into the log.
+// Names of streams are in the same tables, so that a new one is known to be new. The
+// positions behind the last table are in memory, and at opening read from the log.
 //
 // # Filling a store from another one
 //
@@ -77,13 +84,16 @@
 //
 // Keys of the index, big-endian:
 //
-//	i event id(16)             position
 //	n name                     the stream's number
 //	o position(8)              the record's offset in its segment; one every 32 KiB
 //	s stream(5) revision(5)    last position of a batch, offset of its first record, its
 //	                           size; the key is its last revision
-//	w                          up to where the index has the log
+//	t table(8) chunk(4)        fingerprints and positions from the table's first on, 39 and
+//	                           25 bits each
+//	u                          of each table number, positions and fingerprints
+//	w                          up to where the index has the log, and its layout
 //
 // A directory of version 1, where Pebble held the records too, is converted when it
-// is opened.
+// is opened; an index of the first layout, which had a key for each event id, is made
+// again.
 package embedded

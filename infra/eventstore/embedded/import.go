@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -44,7 +43,7 @@ func OpenImport(ctx context.Context, opts Options) (*Import, error) {
 	}
 	s.disk.Opened()
 	s.workers.Add(1)
-	s.loadIDs()
+	s.prime()
 	return &Import{store: s, begun: s.unfinished}, nil
 }
 
@@ -88,7 +87,7 @@ func (m *Import) Add(ctx context.Context, events ...eventstore.Recorded) error {
 		// The heads that the group has moved are looked up again.
 		before.heads = newHeadCache(headCacheSize)
 		*c = before
-		return errors.Join(cause, g.endLookup())
+		return cause
 	}
 	for rest := events; len(rest) > 0; {
 		n := runLength(rest)
@@ -96,9 +95,6 @@ func (m *Import) Add(ctx context.Context, events ...eventstore.Recorded) error {
 			return undo(err)
 		}
 		rest = rest[n:]
-	}
-	if err := g.endLookup(); err != nil {
-		return undo(s.indexDamaged(err, "the ids"))
 	}
 	return s.put(g)
 }

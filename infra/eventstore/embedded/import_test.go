@@ -147,9 +147,9 @@ func TestWhatDoesNotFitIsRefusedAndTheRestOfItsBatchWithIt(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.code)
 		}
 	}
-	second, fresh := of("a", 1), of("b", 0)
-	done(t, m.Add(t.Context(), fresh, second))
-	holds(t, m.ReadAll(t.Context(), eventstore.AllRead{}), []eventstore.Recorded{first, fresh, second})
+	second := of("a", 1)
+	done(t, m.Add(t.Context(), other, second)) // its id was refused with its batch only
+	holds(t, m.ReadAll(t.Context(), eventstore.AllRead{}), []eventstore.Recorded{first, other, second})
 	done(t, m.Close())
 }
 
@@ -193,7 +193,7 @@ func TestACrashedImportIsAPrefixAndKeepsWhatWasSettled(t *testing.T) {
 		seed := rand.Uint64()
 		chance := rand.New(rand.NewPCG(seed, 1))
 		disk := vfs.NewCrashableMem()
-		m := openImport(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 200 << 10})
+		m := openImport(t, embedded.Options{Dir: "ledger", FS: disk, SegmentBytes: 200 << 10}.WithTables(300))
 		added, settled := 0, 0
 		for end := 1 + chance.IntN(len(log)-1); added < end; {
 			next := min(end, added+1+chance.IntN(400))
@@ -205,7 +205,7 @@ func TestACrashedImportIsAPrefixAndKeepsWhatWasSettled(t *testing.T) {
 		}
 		kept := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: chance.IntN(101), RNG: chance})
 		done(t, m.Close())
-		m = openImport(t, embedded.Options{Dir: "ledger", FS: kept})
+		m = openImport(t, embedded.Options{Dir: "ledger", FS: kept}.WithTables(300))
 		there := 0
 		if head, ok, err := m.Head(t.Context()); err != nil {
 			t.Fatal(err)

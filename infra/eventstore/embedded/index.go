@@ -34,9 +34,19 @@ type index struct {
 	db   *pebble.DB
 	disk *room.Disk
 
-	// whole and stride belong to whoever feeds the index.
-	whole  whole
-	stride int64
+	// whole, stride, and the sightings that are in no table yet belong to whoever
+	// feeds the index.
+	whole   whole
+	stride  int64
+	pending sightings
+	full    []sightings
+
+	fingers     fingers
+	tableEvents uint64
+	tables      atomic.Pointer[tables]
+	// due takes the sightings of which a table is to be made; where it is nil, the
+	// feeder makes it itself.
+	due chan sightings
 
 	// gate is held while Pebble has a batch in hand and must not be closed;
 	// sealed is set when nothing may be handed to it any more.
@@ -137,8 +147,12 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 		if err := b.Set(key[:], appendRunValue(value[:0], r), nil); err != nil {
 			return err
 		}
+		if e.fresh {
+			x.sight(x.fingers.name(e.stream), e.first)
+		}
 		for position := e.first; position <= r.lastPosition; position++ {
-			if err := x.event(b, records, position, offset); err != nil {
+			x.sight(x.fingers.id(uuid.UUID(records[idOffset:recordedOffset])), position)
+			if err := x.mark(b, position, offset); err != nil {
 				return err
 			}
 			size := binary.BigEndian.Uint32(records)
@@ -156,18 +170,23 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 	}
 	x.whole = next
 	x.advance(next.next)
-	return nil
+	return x.keepFull()
 }
 
-// event adds where one event is, by its id and, now and then, by its position.
-func (x *index) event(b *pebble.Batch, record []byte, position uint64, offset int64) error {
-	id := b.SetDeferred(idKeySize, uvarintSize(position))
-	id.Key[0] = familyID
-	copy(id.Key[1:], record[idOffset:recordedOffset])
-	binary.PutUvarint(id.Value, position)
-	if err := id.Finish(); err != nil {
-		return err
+// sight notes what is at a position.
+func (x *index) sight(f fingerprint, position uint64) {
+	if position-x.pending.first >= x.tableEvents {
+		x.full = append(x.full, x.pending)
+		x.pending = sightings{first: position}
 	}
+	if x.pending.all == nil {
+		x.pending.all = make([]sighting, 0, x.tableEvents/2)
+	}
+	x.pending.add(f, position)
+}
+
+// mark adds, now and then, where an event is.
+func (x *index) mark(b *pebble.Batch, position uint64, offset int64) error {
 	if offset >= x.stride && offset < x.stride+strideBytes {
 		return nil
 	}
@@ -176,6 +195,19 @@ func (x *index) event(b *pebble.Batch, record []byte, position uint64, offset in
 	var value [binary.MaxVarintLen64]byte
 	putOffsetKey(key[:], position)
 	return b.Set(key[:], binary.AppendUvarint(value[:0], uint64(offset)), nil)
+}
+
+// keepFull makes tables of what is enough for them, or has them made.
+func (x *index) keepFull() error {
+	for _, s := range x.full {
+		if x.due != nil {
+			x.due <- s
+		} else if err := x.keep(s, nil); err != nil {
+			return err
+		}
+	}
+	x.full = x.full[:0]
+	return nil
 }
 
 var errSealed = errors.New("the index is being closed")
@@ -187,6 +219,17 @@ func (x *index) apply(b *pebble.Batch) error {
 		return errSealed
 	}
 	return x.db.Apply(b, pebble.NoSync)
+}
+
+// startFlush has what was applied brought to disk.
+func (x *index) startFlush() error {
+	x.gate.Lock()
+	defer x.gate.Unlock()
+	if x.sealed {
+		return errSealed
+	}
+	_, err := x.db.AsyncFlush()
+	return err
 }
 
 func (x *index) advance(next uint64) {
@@ -368,12 +411,6 @@ func (s *Store) condemn() {
 	}
 }
 
-// position is where the index has an id.
-func positionOfID(value []byte) (position uint64, ok bool) {
-	position, n := binary.Uvarint(value)
-	return position, n > 0 && n == len(value)
-}
-
 // numberOf looks a stream's number up.
 func (s *Store) numberOf(stream string) (number uint64, ok bool, err error) {
 	value, ok, err := s.index.get(nameKey(stream))
@@ -451,23 +488,4 @@ func (s *Store) headIn(stream string) (h head, exists bool, err error) {
 		return head{}, false, s.indexDamaged(errIndexShape, "stream "+stream)
 	}
 	return head{number: number, last: get40(it.Key()[6:])}, true, nil
-}
-
-// idsIn calls each for every id that the index has, until each says no.
-func (x *index) idsIn(each func(uuid.UUID) bool) (err error) {
-	it, err := x.family(familyID)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for valid := it.First(); valid; valid = it.Next() {
-		key := it.Key()
-		if len(key) != idKeySize {
-			return errIndexShape
-		}
-		if !each(uuid.UUID(key[1:])) {
-			return nil
-		}
-	}
-	return it.Error()
 }

@@ -9,17 +9,17 @@ import (
 // Key families of the index. Each is one contiguous range, ordered as the engine
 // reads it.
 const (
-	familyID     = 'i'
 	familyName   = 'n'
 	familyOffset = 'o'
 	familyStream = 's'
+	familyTable  = 't'
+	familyTables = 'u'
 	familyWhole  = 'w'
 )
 
 const (
 	offsetKeySize = 1 + 8
 	streamKeySize = 1 + 5 + 5
-	idKeySize     = 1 + 16
 	// maxOrdinal bounds stream numbers and revisions, which keys hold in 40 bits.
 	maxOrdinal = 1<<40 - 1
 )
@@ -56,9 +56,12 @@ func streamKey(number, revision uint64) []byte {
 	return key
 }
 
-func putIDKey(dst []byte, id uuid.UUID) {
-	dst[0] = familyID
-	copy(dst[1:], id[:])
+func tableKey(number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{familyTable}, number)
+}
+
+func chunkKey(number, chunk uint64) []byte {
+	return binary.BigEndian.AppendUint32(tableKey(number), uint32(chunk))
 }
 
 func nameKey(name string) []byte {
@@ -126,19 +129,27 @@ type whole struct {
 	recordedAt int64
 }
 
-const wholeSize = 16 + 8 + 8 + 8
+const (
+	wholeSize = 16 + 8 + 8 + 8
+	// indexLayout says behind it which families the index has. An index of the first
+	// layout, which had a key for each event id, has nothing there.
+	indexLayout = 2
+)
 
 func (w whole) encode() []byte {
-	raw := append(make([]byte, 0, wholeSize), w.log[:]...)
+	raw := append(make([]byte, 0, wholeSize+1), w.log[:]...)
 	raw = binary.BigEndian.AppendUint64(raw, w.next)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(w.offset))
-	return binary.BigEndian.AppendUint64(raw, uint64(w.recordedAt))
+	raw = binary.BigEndian.AppendUint64(raw, uint64(w.recordedAt))
+	return append(raw, indexLayout)
 }
 
-func decodeWhole(raw []byte) (w whole, ok bool) {
-	if len(raw) != wholeSize {
-		return w, false
+// decodeWhole says also whether the index has the layout that this program knows.
+func decodeWhole(raw []byte) (w whole, known, ok bool) {
+	if len(raw) < wholeSize {
+		return w, false, false
 	}
 	return whole{log: uuid.UUID(raw[:16]), next: binary.BigEndian.Uint64(raw[16:]),
-		offset: int64(binary.BigEndian.Uint64(raw[24:])), recordedAt: int64(binary.BigEndian.Uint64(raw[32:]))}, true
+			offset: int64(binary.BigEndian.Uint64(raw[24:])), recordedAt: int64(binary.BigEndian.Uint64(raw[32:]))},
+		string(raw[wholeSize:]) == string([]byte{indexLayout}), true
 }

@@ -37,7 +37,7 @@ func linearStreams(round int) (streams []string) {
 func actForEver(dir string) int {
 	round, roundErr := strconv.Atoi(os.Getenv(linearRound))
 	first, firstErr := strconv.ParseUint(os.Getenv(linearFirst), 10, 32)
-	s, err := embedded.Open(context.Background(), embedded.Options{Dir: dir})
+	s, err := embedded.Open(context.Background(), embedded.Options{Dir: dir}.WithTables(60))
 	if err := errors.Join(roundErr, firstErr, err); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		return 1
@@ -50,7 +50,7 @@ func actForEver(dir string) int {
 func TestAppendsHaveASingleOrder(t *testing.T) {
 	dir, h := t.TempDir(), storetest.NewHistory(0, nil)
 	for round := range 4 {
-		s := open(t, embedded.Options{Dir: dir})
+		s := open(t, embedded.Options{Dir: dir}.WithTables(60))
 		h.Act(t.Context(), s, linearStreams(round), 8, 40, uint64(round))
 		mustClose(t, s)
 	}

@@ -220,7 +220,7 @@ func (m *machine) Restart(t *rapid.T) {
 }
 
 func (m *machine) open(t *rapid.T) {
-	s, err := embedded.Open(context.Background(), embedded.Options{Dir: "ledger", FS: m.disk, SegmentBytes: m.segment})
+	s, err := embedded.Open(context.Background(), embedded.Options{Dir: "ledger", FS: m.disk, SegmentBytes: m.segment}.WithTables(5))
 	if err != nil {
 		t.Fatal(err)
 	}

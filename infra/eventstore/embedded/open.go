@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,9 @@ type Options struct {
 	CacheBytes int64
 	// SegmentBytes bounds a segment of the log; 0 is 128 MiB.
 	SegmentBytes int64
+
+	// tableEvents is of how many events the index makes a table; 0 is tableEvents.
+	tableEvents uint64
 }
 
 const (
@@ -44,6 +48,8 @@ const (
 	spaceCheck = 100 * time.Millisecond
 	// queueSize bounds the appends that wait for the committer.
 	queueSize = 1024
+	// tablesDue bounds the tables of the index that wait to be made.
+	tablesDue = 4
 	// headCacheSize bounds the streams whose heads the committer remembers, twice.
 	headCacheSize = 1 << 16
 )
@@ -64,6 +70,7 @@ type Store struct {
 	// directory holds an import that has not come to its end.
 	bulk, unfinished bool
 	segmentBytes     int64
+	tableEvents      uint64
 	// opening is what was found and done at opening.
 	opening Opening
 
@@ -101,8 +108,6 @@ type Store struct {
 	begins *lru.Cache[string, begin]
 
 	committer committerState
-	// stored holds the ids that were there at opening, when it has been read.
-	stored atomic.Pointer[idFilter]
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -130,11 +135,13 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return nil, errors.Join(unfinishedFault(s.dir), s.Close())
 	}
 	s.disk.Opened()
-	s.workers.Add(5)
-	go s.loadIDs()
+	s.index.due = make(chan sightings, tablesDue)
+	s.workers.Add(6)
+	go s.prime()
 	go s.commit()
 	go s.write()
 	go s.feedIndex()
+	go s.makeTables()
 	go s.monitor()
 	return s, nil
 }
@@ -155,6 +162,7 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		now:          opts.Now,
 		bulk:         bulk,
 		segmentBytes: segmentBytesMax,
+		tableEvents:  cmp.Or(opts.tableEvents, tableEvents),
 		listing:      defaultListing,
 		disk:         room.New(),
 		requests:     make(chan *request, queueSize),

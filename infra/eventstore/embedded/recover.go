@@ -172,6 +172,7 @@ const (
 	indexMissing = "the index is missing"
 	indexDamaged = "the index is damaged"
 	indexForeign = "the index belongs to another log"
+	indexOther   = "the index is of another version"
 	indexAhead   = "the index does not fit the log"
 )
 
@@ -189,6 +190,8 @@ func (s *Store) closeIndex() error {
 func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, err error) {
 	x := &index{disk: s.disk, grown: make(chan struct{}), dead: make(chan struct{}), noRoom: make(chan error, 1)}
 	x.whole = whole{log: s.events.id, offset: segmentHeaderSize}
+	x.fingers, x.tableEvents = fingersOf(s.events.id), s.tableEvents
+	x.tables.Store(&tables{})
 	s.index = x
 	_, statErr := s.fs.Stat(dir)
 	if err := s.fs.MkdirAll(dir, 0o750); err != nil {
@@ -215,13 +218,19 @@ func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, 
 	if !ok {
 		return "", nil // it was made, and nothing of it came to disk
 	}
-	w, ok := decodeWhole(raw)
+	w, known, ok := decodeWhole(raw)
 	if !ok {
 		return indexDamaged, nil
 	}
 	x.whole = w
-	if w.log != s.events.id {
+	switch {
+	case w.log != s.events.id:
 		return indexForeign, nil
+	case !known:
+		return indexOther, nil
+	}
+	if err := x.readTables(); err != nil {
+		return fmt.Sprintf("%s: %v", indexDamaged, err), nil
 	}
 	return "", nil
 }
@@ -257,9 +266,12 @@ func (s *Store) replay(synced uint64) error {
 		return s.indexDamaged(err, "the streams")
 	}
 	s.committer.heads = newHeadCache(headCacheSize)
-	s.committer.added = newIDFilter()
+	s.committer.recent = &recent{events: s.tableEvents}
 	s.committer.nextStream = number
 	w := s.index.whole
+	if err := s.sightAgain(w.next); err != nil {
+		return err
+	}
 	p := &replaying{store: s, at: mark{w.next, w.offset}, told: mark{w.next, w.offset}, recordedAt: w.recordedAt, unsure: -1}
 	c := s.events.cursor(windowBytes)
 	defer c.release()
@@ -286,6 +298,38 @@ func (s *Store) replay(synced uint64) error {
 	s.next.Store(p.at.position)
 	s.index.advance(p.at.position)
 	return nil
+}
+
+// sightAgain looks in the log for what the index has up to a position and did not
+// bring into a table.
+func (s *Store) sightAgain(next uint64) error {
+	x := s.index
+	position := x.tables.Load().tabled()
+	s.age(position)
+	if position == next {
+		return nil
+	}
+	c := s.events.cursor(windowBytes)
+	defer c.release()
+	if err := s.find(c, position); err != nil {
+		return err
+	}
+	for ; position < next; position++ {
+		r, err := c.next()
+		if err != nil {
+			return err
+		}
+		if r.revision == 0 {
+			s.sight(x.fingers.name(string(r.stream)), position)
+		}
+		s.sight(x.fingers.id(r.id), position)
+	}
+	return x.keepFull()
+}
+
+func (s *Store) sight(f fingerprint, position uint64) {
+	s.index.sight(f, position)
+	s.committer.recent.add(f, position)
 }
 
 // replaying collects batches of the log for the index.
@@ -332,6 +376,7 @@ func (p *replaying) take(c *cursor, r *record, unsynced bool) error {
 	p.pending++
 	p.pendingLen += size
 	p.lastTime = max(p.lastTime, r.recordedAt)
+	p.store.committer.recent.add(p.store.index.fingers.id(r.id), r.position)
 	if r.after > 0 {
 		return nil
 	}
@@ -358,6 +403,7 @@ func (p *replaying) batch(r *record) error {
 	} else {
 		h.number = s.committer.nextStream
 		s.committer.nextStream++
+		s.committer.recent.add(s.index.fingers.name(name), r.position+1-p.pending)
 	}
 	if first+p.pending-1 != r.revision {
 		return corrupt("%s: it is revision %d of stream %q where revision %d is due", positionName(r.position), r.revision, name, first+p.pending-1)
@@ -384,7 +430,7 @@ func (p *replaying) tell() error {
 	p.records = append(p.records[:0], p.records[whole:]...)
 	p.batches = p.batches[:0]
 	p.told = p.at
-	p.store.committer.heads.age()
+	p.store.age(p.at.position)
 	return nil
 }
 

@@ -195,12 +195,9 @@ func (s *Store) fill(ctx context.Context, events []eventstore.Recorded) error {
 	for rest := events; len(rest) > 0; {
 		n := runLength(rest)
 		if err := s.addRun(g, rest[:n]); err != nil {
-			return errors.Join(err, g.endLookup())
+			return err
 		}
 		rest = rest[n:]
-	}
-	if err := g.endLookup(); err != nil {
-		return s.indexDamaged(err, "the ids")
 	}
 	return s.put(g)
 }
