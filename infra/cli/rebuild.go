@@ -18,6 +18,7 @@ type rebuildCommand struct {
 // Run makes read models again beside the live ones, compares them with the log
 // and puts them in their place.
 func (c *rebuildCommand) Run(w *world) error {
+	defer steadyMemory(128 << 20)()
 	l, err := w.open()
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // Defaults of Config.
 const (
 	DefaultPageEvents        = 5_000
-	DefaultRebuildPageEvents = 20_000
+	DefaultRebuildPageEvents = 10_000
 	DefaultPageBytes         = 32 << 20
 	DefaultAttempts          = 3
 	DefaultMergeEvents       = 50_000
