@@ -56,6 +56,15 @@ func (e *Engine) keep() error {
 	return e.watch.lost
 }
 
+// lostOr is the error of a statement that failed or, which may well be why, that the
+// engine has lost something.
+func (e *Engine) lostOr(err error) error {
+	if kept := e.keep(); fault.CodeOf(kept) == CodeLost {
+		return kept
+	}
+	return err
+}
+
 // Lost is closed when the engine has lost something that it had to write. From then
 // on it refuses every statement with a fault CodeLost, and Close clears its directory.
 func (e *Engine) Lost() <-chan struct{} { return e.lost }

@@ -2,7 +2,6 @@ package chdb
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -198,7 +197,7 @@ func (r *streamReader) next() {
 		// The status went out long ago. A server would frame the error in the
 		// body now, and the driver would look for the frame in bytes that it
 		// cannot decode; in process, the reader can simply be told.
-		r.err = cmp.Or(r.engine.keep(), exception(err))
+		r.err = r.engine.lostOr(exception(err))
 		r.abandon()
 	}
 }

@@ -59,11 +59,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, ctxErr
 	}
 	var refused *serverError
-	if !errors.As(err, &refused) {
+	if err = t.engine.lostOr(err); !errors.As(err, &refused) {
 		return nil, err
-	}
-	if kept := t.engine.keep(); kept != nil {
-		return nil, kept // which may well be why
 	}
 	response = answer(r, refused.status(), io.NopCloser(strings.NewReader(refused.text)), int64(len(refused.text)))
 	response.Header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(refused.code))
