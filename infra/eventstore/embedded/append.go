@@ -79,6 +79,16 @@ func (s *Store) Metadata(ctx context.Context, stream string) (eventstore.StreamM
 	if err := checkMetadataTarget(stream); err != nil {
 		return eventstore.StreamMetadata{}, err
 	}
+	if err := ctx.Err(); err != nil {
+		return eventstore.StreamMetadata{}, err
+	}
+	if !s.described.mayHave(metadataPrefix + stream) {
+		if err := s.enter(); err != nil {
+			return eventstore.StreamMetadata{}, err
+		}
+		s.access.RUnlock()
+		return eventstore.StreamMetadata{}, nil
+	}
 	read := eventstore.StreamRead{Direction: eventstore.Backwards, Limit: 1}
 	for e, err := range s.ReadStream(ctx, metadataPrefix+stream, read) {
 		switch {

@@ -319,6 +319,7 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	if !exists {
 		c.nextStream++
 		c.recent.add(s.index.fingers.name(req.stream), position)
+		s.described.add(req.stream)
 	}
 	for i := range req.events {
 		p := &req.events[i]
@@ -417,6 +418,9 @@ func (s *Store) indexFailed(err error) bool {
 // prime reads what spares look-ups. Until it is done they ask the index.
 func (s *Store) prime() {
 	defer s.workers.Done()
+	if err := s.readDescribed(); err != nil {
+		s.log.Warn("event store: metadata is looked up on disk", "error", s.indexDamaged(err, "the names of streams"))
+	}
 	if err := s.index.readFilters(s.closing); err != nil {
 		s.log.Warn("event store: ids are looked up on disk", "error", s.indexDamaged(err, "the ids"))
 	}

@@ -105,7 +105,8 @@ type Store struct {
 	mark    *watermark
 	listing listing
 	// begins are where streams begin that were read lately.
-	begins *lru.Cache[string, begin]
+	begins    *lru.Cache[string, begin]
+	described described
 
 	committer committerState
 }

@@ -192,6 +192,7 @@ func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, 
 	x.whole = whole{log: s.events.id, offset: segmentHeaderSize}
 	x.fingers, x.tableEvents = fingersOf(s.events.id), s.tableEvents
 	x.tables.Store(&tables{})
+	s.described = described{fingers: x.fingers, names: map[fingerprint]struct{}{}}
 	s.index = x
 	_, statErr := s.fs.Stat(dir)
 	if err := s.fs.MkdirAll(dir, 0o750); err != nil {

@@ -48,6 +48,12 @@ func (s *Server) write(
 		}
 		return s.put(ctx, stream, streamState{}, expected, events)
 	}
+	if expected == event.None && len(events) > 0 {
+		if done, decided, err := s.begin(ctx, stream, events); decided {
+			defer l.RUnlock()
+			return done, err
+		}
+	}
 	st, err := s.state(ctx, stream)
 	if err == nil && st.deleted && st.exists && len(events) > 0 {
 		l.RUnlock()
@@ -78,19 +84,42 @@ func (s *Server) put(
 		}
 		return appended{exists: st.found(), revision: st.last}, nil
 	}
-	appendTo := s.store.Append
-	if strings.HasPrefix(stream, systemPrefix) {
-		if s.system == nil {
-			return appended{}, accessDenied()
-		}
-		appendTo = s.system.AppendSystem
-	}
-	w, err := appendTo(ctx, stream, meant, events...)
+	w, err := s.appendTo(ctx, stream, meant, events)
 	if err != nil {
 		return appended{}, meantBy(err, expected)
 	}
 	s.enliven(stream)
 	return written(w), nil
+}
+
+// begin appends to a stream that is expected not to be there, under its lock,
+// without looking whether that is so: the store does, and to a stream that is not
+// there no rule applies. Where it is there, or the events are, decided is false,
+// nothing was appended, and the stream must be looked at.
+func (s *Server) begin(ctx context.Context, stream string, events []eventstore.Proposed) (done appended, decided bool, err error) {
+	w, err := s.appendTo(ctx, stream, event.None, events)
+	var there *event.WrongRevision
+	switch {
+	case errors.As(err, &there), errors.Is(err, eventstore.ErrIDReused), err == nil && w.Repeated:
+		return appended{}, false, nil
+	case err != nil:
+		return appended{}, true, err
+	}
+	s.enliven(stream)
+	return written(w), true, nil
+}
+
+// appendTo appends to any stream but one of metadata.
+func (s *Server) appendTo(
+	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed,
+) (event.Written, error) {
+	if !strings.HasPrefix(stream, systemPrefix) {
+		return s.store.Append(ctx, stream, expected, events...)
+	}
+	if s.system == nil {
+		return event.Written{}, accessDenied()
+	}
+	return s.system.AppendSystem(ctx, stream, expected, events...)
 }
 
 // meantBy tells a client of the expectation that it sent.

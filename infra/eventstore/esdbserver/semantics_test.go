@@ -130,6 +130,12 @@ func TestADeletedStreamComesBackWithoutItsPast(t *testing.T) {
 	last := several(1)
 	w.append(esdb.Revision(4), 5, last...)
 	w.shows(5, last...)
+
+	// Who expects no stream brings it back as one.
+	remove()
+	fresh := several(2)
+	w.append(esdb.NoStream{}, 7, fresh...)
+	w.shows(6, fresh...)
 }
 
 // TestMetadataAloneMakesAStreamExist for who appends to it, not for who reads it.
@@ -149,7 +155,8 @@ func TestMetadataAloneMakesAStreamExist(t *testing.T) {
 func TestATombstoneCoversTheMetadata(t *testing.T) {
 	w := newWriter(t, "a")
 	ctx := t.Context()
-	w.append(esdb.NoStream{}, 1, several(2)...)
+	first := several(2)
+	w.append(esdb.NoStream{}, 1, first...)
 	if _, err := w.client.SetStreamMetadata(ctx, w.stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, esdb.StreamMetadata{}); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +176,12 @@ func TestATombstoneCoversTheMetadata(t *testing.T) {
 		_, err := w.client.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, one("$metadata"))
 		if codeOf(err) != esdb.ErrorCodeStreamDeleted {
 			t.Errorf("an append to %s: %v", stream, err)
+		}
+	}
+	for name, events := range map[string][]esdb.EventData{"what is there": first, "more": several(1)} {
+		_, err := w.client.AppendToStream(ctx, w.stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, events...)
+		if codeOf(err) != esdb.ErrorCodeStreamDeleted {
+			t.Errorf("an append of %s that expects no stream: %v", name, err)
 		}
 	}
 	if _, err := w.client.TombstoneStream(ctx, w.stream, esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}}); codeOf(err) != esdb.ErrorCodeStreamDeleted {
