@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -42,8 +43,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	took, status, method, route := s.now().Sub(began), c.Response().StatusCode(), method(c.Method()), route(c)
 	s.metrics.answered(method, route, status, took)
 	who := Info(c)
-	s.log.InfoContext(ctx, "request", "method", method, "route", route, "status", status, "took", took,
-		"bytes", answerSize(c), "role", string(who.Role), "staff", staffID(who))
+	s.log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("method", method), slog.String("route", route),
+		slog.Int("status", status), slog.Duration("took", took), slog.Int("bytes", answerSize(c)),
+		slog.String("role", string(who.Role)), slog.String("staff", staffID(who)))
 	ended(span, method, route, status)
 	return nil
 }
@@ -89,13 +91,42 @@ func (s *Server) recovered(c *fiber.Ctx) (err error) {
 
 // checked refuses what no handler should have to think of.
 func (s *Server) checked(c *fiber.Ctx) error {
-	target := string(c.Request().Header.RequestURI())
+	target := c.Request().Header.RequestURI()
 	if len(target) > s.config.PathLimit {
 		return problem.New(http.StatusRequestURITooLong, problem.CodeHeaders, "path and query are longer than allowed")
 	}
 	if len(c.Request().Body()) > s.config.BodyLimit {
 		return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "the body is larger than allowed")
 	}
+	if !plainPath(target) {
+		if err := checkTarget(string(target)); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{fiber.HeaderAuthorization, "Idempotency-Key", fiber.HeaderIfMatch, "Occurred-At"} {
+		if len(c.Request().Header.PeekAll(name)) > 1 {
+			return problem.New(http.StatusBadRequest, problem.CodeRequest, "a header is there twice", "header."+name)
+		}
+	}
+	return c.Next()
+}
+
+// plainPath reports whether a target is a path alone, of characters that stand
+// for themselves: nothing can be wrong with it.
+func plainPath(target []byte) bool {
+	for _, b := range target {
+		switch {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '/', b == '-', b == '.', b == '_':
+		default:
+			return false
+		}
+	}
+	return len(target) > 0 && target[0] == '/'
+}
+
+// checkTarget refuses a path or query that is not well formed, and a parameter
+// that is there twice.
+func checkTarget(target string) error {
 	parsed, err := url.ParseRequestURI(target)
 	if err != nil {
 		return problem.New(http.StatusBadRequest, problem.CodeRequest, "path or query is not well formed")
@@ -109,12 +140,7 @@ func (s *Server) checked(c *fiber.Ctx) error {
 			return problem.New(http.StatusBadRequest, problem.CodeRequest, "a query parameter is there twice", "query."+name)
 		}
 	}
-	for _, name := range []string{fiber.HeaderAuthorization, "Idempotency-Key", fiber.HeaderIfMatch, "Occurred-At"} {
-		if len(c.Request().Header.PeekAll(name)) > 1 {
-			return problem.New(http.StatusBadRequest, problem.CodeRequest, "a header is there twice", "header."+name)
-		}
-	}
-	return c.Next()
+	return nil
 }
 
 // identified finds out who asks: by the bearer token or else by the session
@@ -189,16 +215,23 @@ func (s *Server) take(caller string) error {
 
 // protect sets the headers that keep pages and answers to themselves.
 func (s *Server) protect(c *fiber.Ctx) {
-	c.Set("X-Content-Type-Options", "nosniff")
-	c.Set("X-Frame-Options", "DENY")
-	c.Set("Referrer-Policy", "same-origin")
-	c.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	c.Set("Cross-Origin-Opener-Policy", "same-origin")
-	c.Set("Cross-Origin-Resource-Policy", "same-origin")
-	c.Set("Content-Security-Policy", ContentPolicy)
+	for i := range protection {
+		c.Response().Header.SetCanonical(protection[i].name, protection[i].value)
+	}
 	if s.config.Secure {
 		c.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+}
+
+// protection are headers of every answer, as they are sent.
+var protection = []struct{ name, value []byte }{
+	{[]byte("X-Content-Type-Options"), []byte("nosniff")},
+	{[]byte("X-Frame-Options"), []byte("DENY")},
+	{[]byte("Referrer-Policy"), []byte("same-origin")},
+	{[]byte("Permissions-Policy"), []byte("camera=(), geolocation=(), microphone=()")},
+	{[]byte("Cross-Origin-Opener-Policy"), []byte("same-origin")},
+	{[]byte("Cross-Origin-Resource-Policy"), []byte("same-origin")},
+	{[]byte("Content-Security-Policy"), []byte(ContentPolicy)},
 }
 
 // ContentPolicy allows pages what comes from the ledger itself and nothing

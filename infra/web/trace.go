@@ -18,9 +18,11 @@ var tracer = otel.Tracer("dossierledger/infra/web")
 // spans are sent the request still has a trace and a span of its own, so that
 // answers, log lines and events can be told to belong together.
 func begin(ctx context.Context, method, path, traceparent, tracestate string) (context.Context, trace.Span) {
-	carrier := propagation.MapCarrier{"traceparent": traceparent, "tracestate": tracestate}
-	// One that is not well formed begins a new trace, as the specification says.
-	ctx = propagation.TraceContext{}.Extract(ctx, carrier)
+	if traceparent != "" {
+		carrier := propagation.MapCarrier{"traceparent": traceparent, "tracestate": tracestate}
+		// One that is not well formed begins a new trace, as the specification says.
+		ctx = propagation.TraceContext{}.Extract(ctx, carrier)
+	}
 	parent := trace.SpanContextFromContext(ctx)
 	span := trace.SpanFromContext(ctx) // the caller's, of which nothing is recorded here
 	if !watched[path] {
