@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
 )
 
@@ -43,16 +44,14 @@ func (b *buffer) put(ctx context.Context, d eventstore.Delivery) error {
 		signal(b.changed)
 		return nil
 	}
-	page := Page{Recorded: []eventstore.Recorded{*d.Event}, Position: d.Event.Position, HasPosition: true}
+	var decoded event.Event
 	if b.limit.Decode != nil {
-		decoded, err := b.limit.Decode(*d.Event)
-		if err != nil {
+		var err error
+		if decoded, err = b.limit.Decode(*d.Event); err != nil {
 			return b.putBroken(ctx, &Broken{Recorded: *d.Event, Err: err})
 		}
-		page.Events = append(page.Events, decoded)
 	}
-	size := len(d.Event.Data) + len(d.Event.Metadata)
-	for !b.add(page, size) {
+	for !b.add(d.Event, &decoded) {
 		if err := wait(ctx, b.taken); err != nil {
 			return err
 		}
@@ -74,9 +73,11 @@ func (b *buffer) note(d eventstore.Delivery) {
 	}
 }
 
-func (b *buffer) add(p Page, size int) bool {
+// add adds an event to the page, unless the page is full.
+func (b *buffer) add(recorded *eventstore.Recorded, decoded *event.Event) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	size := len(recorded.Data) + len(recorded.Metadata)
 	full := len(b.page.Recorded) >= b.limit.PageEvents || b.bytes+size > b.limit.PageBytes
 	if b.sealed || full && len(b.page.Recorded) > 0 {
 		b.sealed, b.queue = true, true
@@ -84,9 +85,11 @@ func (b *buffer) add(p Page, size int) bool {
 		return false
 	}
 	b.begin()
-	b.page.Recorded = append(b.page.Recorded, p.Recorded...)
-	b.page.Events = append(b.page.Events, p.Events...)
-	b.page.Position, b.page.HasPosition = p.Position, true
+	b.page.Recorded = append(b.page.Recorded, *recorded)
+	if b.limit.Decode != nil {
+		b.page.Events = append(b.page.Events, *decoded)
+	}
+	b.page.Position, b.page.HasPosition = recorded.Position, true
 	b.bytes += size
 	b.sealed = len(b.page.Recorded) >= b.limit.PageEvents
 	return true
@@ -163,6 +166,9 @@ func (b *buffer) tryTake() (page Page, ready bool, pause time.Duration) {
 	}
 	size := min(len(page.Recorded)*2, b.limit.PageEvents)
 	b.page = Page{Recorded: make([]eventstore.Recorded, 0, size)}
+	if b.limit.Decode != nil {
+		b.page.Events = make([]event.Event, 0, size)
+	}
 	b.bytes, b.sealed, b.queue = 0, false, false
 	return page, true, 0
 }
