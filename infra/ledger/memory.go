@@ -1,40 +1,52 @@
-package cli
+package ledger
 
 import (
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync/atomic"
+	"sync"
 )
 
-// leastGrowth is by how many percent of what it holds the heap may grow even where
-// that is beyond its working memory.
-const leastGrowth = 40
+// Heap is how large the heap of a process is kept. Go alone lets it grow to twice
+// what is held: where little is held, it collects again and again what is hardly
+// anything, and where much is, it takes much memory and saves little time.
+type Heap struct {
+	// Working is the size, in bytes, that the heap may take before anything is
+	// collected, and is kept at as far as what is held leaves room.
+	Working uint64
+	// Least is by how many percent of what is held the heap may grow even so.
+	Least int
+}
 
-// steadyMemory keeps the heap of a command that works through a whole log at its
-// working memory, in bytes, however small or large the log is: it may take so much
-// before anything is collected, and little beyond what the command holds. Go alone lets the heap grow to twice what is held: for a
-// command whose buffers are its largest part that is much memory and saves little
-// time, and while they fill it collects again and again what is hardly anything.
-// Whoever sets GOGC or GOMEMLIMIT has it their way.
-func steadyMemory(working uint64) (stop func()) {
+// serving is the heap of a ledger that is offered: never more than Go's own choice
+// or Working.
+var serving = Heap{Working: 160 << 20, Least: 100}
+
+// Keep keeps the heap of this process so until it is stopped. Whoever sets GOGC or
+// GOMEMLIMIT has it their way.
+func (h Heap) Keep() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	p := &pacing{working: working, before: debug.SetGCPercent(growthFor(0, working))}
+	p := &pacing{heap: h, before: debug.SetGCPercent(h.growth(0))}
 	p.watch()
-	return func() {
-		p.stopped.Store(true)
-		debug.SetGCPercent(p.before)
-	}
+	return p.stop
 }
 
 // pacing sets after each collection how far the heap may grow until the next.
 type pacing struct {
-	working uint64
+	heap    Heap
 	before  int
-	stopped atomic.Bool
+	mu      sync.Mutex // orders adjust against stop
+	stopped bool
+}
+
+func (p *pacing) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	debug.SetGCPercent(p.before)
 }
 
 // watch has adjust called behind the next collection: it frees an object that
@@ -46,23 +58,25 @@ func (p *pacing) watch() {
 type collected struct{ _ [64]byte }
 
 func (p *pacing) adjust() {
-	if p.stopped.Load() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
 		return
 	}
 	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(held)
 	if held[0].Value.Kind() == metrics.KindUint64 {
-		debug.SetGCPercent(growthFor(held[0].Value.Uint64(), p.working))
+		debug.SetGCPercent(p.heap.growth(held[0].Value.Uint64()))
 	}
 	p.watch()
 }
 
-// growthFor is by how many percent the heap may grow where so many bytes of it
-// are held.
-func growthFor(held, working uint64) int {
+// growth is by how many percent the heap may grow where so many bytes of it are
+// held.
+func (h Heap) growth(held uint64) int {
 	held = max(held, 4<<20) // what Go collects at 100 percent at the earliest
-	if held >= working {
-		return leastGrowth
+	if held >= h.Working {
+		return h.Least
 	}
-	return max(leastGrowth, int((working-held)*100/held))
+	return max(h.Least, int((h.Working-held)*100/held))
 }

@@ -1,4 +1,4 @@
-package cli
+package ledger
 
 import (
 	"runtime"
@@ -8,20 +8,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-const workingMemory = 112 << 20
-
 func TestTheHeapMayGrowToTheWorkingMemoryAndALittleBeyondWhatIsHeld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		held := rapid.Uint64Range(0, 1<<40).Draw(t, "held")
-		percent := growthFor(held, workingMemory)
-		if percent < leastGrowth {
+		heap := rapid.SampledFrom([]Heap{serving, {Working: 112 << 20, Least: 40}}).Draw(t, "heap")
+		percent := heap.growth(held)
+		if percent < heap.Least {
 			t.Fatalf("%d percent", percent)
 		}
 		to := held + held*uint64(percent)/100
-		if percent > leastGrowth && to > workingMemory {
+		if percent > heap.Least && to > heap.Working {
 			t.Fatalf("%d bytes may grow to %d", held, to)
 		}
-		if room := held * (100 + leastGrowth) / 100; room < workingMemory && held > 4<<20 && to < workingMemory-held/100-1 {
+		if room := held * uint64(100+heap.Least) / 100; room < heap.Working && held > 4<<20 && to < heap.Working-held/100-1 {
 			t.Fatalf("%d bytes may only grow to %d", held, to)
 		}
 	})
@@ -39,14 +38,15 @@ func TestThePacingFollowsWhatIsHeld(t *testing.T) {
 		debug.SetGCPercent(percent)
 		return percent
 	}
-	stop := steadyMemory(workingMemory)
+	heap := Heap{Working: 112 << 20, Least: 40}
+	stop := heap.Keep()
 	small := current()
-	held := make([]byte, workingMemory)
+	held := make([]byte, heap.Working)
 	for current() == small { // the finalizer runs behind a collection
 		runtime.GC()
 		runtime.Gosched()
 	}
-	if got := current(); got != leastGrowth {
+	if got := current(); got != heap.Least {
 		t.Errorf("beside the working memory the heap may grow by %d percent", got)
 	}
 	runtime.KeepAlive(held)

@@ -44,6 +44,7 @@ type ServeConfig struct {
 // several ledgers on one event store each does what it has the lease for, and gives
 // it back when ctx ends. ready, where not nil, is called once requests are answered.
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
+	defer serving.Keep()()
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if measured, ok := l.Store.(prometheus.Collector); ok {
