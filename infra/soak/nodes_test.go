@@ -23,6 +23,7 @@ import (
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/eventstore/embedded"
 	"dossierledger/infra/keys"
+	"dossierledger/infra/outbound"
 	"dossierledger/infra/web/auth"
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -43,6 +44,22 @@ func TestNodes(t *testing.T) {
 			s.handedOver(tables, at)
 		}},
 		{"kill the one that runs the policies", 4, (*site).duePast},
+		{"kill the one that delivers", 4, func(s *site) {
+			s.worked(1)
+			name := s.delivering()
+			at := s.runner(name)
+			s.nodes[at].kill()
+			s.figures.Kills["ledger"]++
+			s.handedOver(name, at)
+		}},
+		{"pause the one that delivers", 2, func(s *site) {
+			s.worked(1)
+			name := s.delivering()
+			at := s.runner(name)
+			s.nodes[at].signal(syscall.SIGSTOP)
+			s.handedOver(name, at)
+			s.nodes[at].signal(syscall.SIGCONT)
+		}},
 		{"kill any", 4, func(s *site) {
 			s.worked(1)
 			s.nodes[s.random.IntN(len(s.nodes))].kill()
@@ -106,12 +123,13 @@ func newNodes(t *testing.T, seed uint64, data string) *site {
 		"--nats-file", s.write("nats.yaml", "servers: ['nats://"+s.natsAddress+"']\n"), "--nats-replicas", "1",
 		"--lease-term", leaseTerm.String(), "--master-key-file", master)
 	s.settings = append([]string{"--data", filepath.Join(data, "operator")}, shared...)
+	receivers := s.receivers()
 	var addresses []string
 	for i := range 3 {
 		address, own := freeAddress(t), filepath.Join(data, "node-"+strconv.Itoa(i))
 		s.demonstration(own)
 		addresses = append(addresses, address)
-		args := []string{"serve", "--demo", "--demo-dossiers", "0", "--rate=-1", "--listen", address, "--data", own}
+		args := []string{"serve", "--demo", "--demo-dossiers", "0", "--rate=-1", "--listen", address, "--data", own, "--outbound-file", receivers}
 		s.nodes = append(s.nodes, s.program("ledger-"+strconv.Itoa(i), exe, append(args, shared...)...))
 		s.addresses = append(s.addresses, address)
 	}
@@ -122,6 +140,77 @@ func newNodes(t *testing.T, seed uint64, data string) *site {
 		t.Fatalf("publishing the catalogue ended with %d", code)
 	}
 	return s
+}
+
+// nodeReceivers are the receivers of webhooks to which several ledgers deliver.
+var nodeReceivers = []string{"portal", "archive"}
+
+// receivers starts the receivers, which take everything, and gives the file that
+// names them.
+func (s *site) receivers() (file string) {
+	s.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text := "source: https://ledger.example/\nreceivers:\n"
+	for _, name := range nodeReceivers {
+		address := freeAddress(s.t)
+		receiver := s.program(name, self, address, s.notes(name), filepath.Join(s.dir, "nothing"))
+		receiver.env = environment(s.t, childEnv+"=receiver")
+		receiver.start()
+		s.t.Cleanup(receiver.kill)
+		text += fmt.Sprintf("  - name: %s\n    retry_min: 10ms\n    retry_max: 200ms\n    webhook: {url: 'http://%s/', allow_http: true, secret_files: [%q]}\n",
+			name, address, s.write(name+".secret", receiverSecret))
+	}
+	return s.write("receivers.yaml", text)
+}
+
+// notes is the file in which a receiver writes down what it takes.
+func (s *site) notes(receiver string) string { return filepath.Join(s.dir, receiver+".notes") }
+
+// delivering draws one of the parts that deliver to a receiver.
+func (s *site) delivering() string {
+	return "outbound " + nodeReceivers[s.random.IntN(len(nodeReceivers))]
+}
+
+// allDelivered waits until somebody has delivered to each receiver what people were
+// told of, and gives the positions before which that is so.
+func (s *site) allDelivered() map[string]uint64 {
+	s.t.Helper()
+	_, highest := s.load.diary.told()
+	next := map[string]uint64{}
+	for _, name := range nodeReceivers {
+		s.eventually("everything is delivered to "+name, func() bool {
+			for at := range s.nodes {
+				for _, part := range s.parts(at) {
+					var standing outbound.Status
+					if part.Name == "outbound "+name && part.State == string(outbound.Live) && json.Unmarshal(part.Detail, &standing) == nil &&
+						standing.Behind == 0 && standing.GivenUp == 0 && standing.Next > highest+s.load.ahead {
+						next[name] = standing.Next
+						return true
+					}
+				}
+			}
+			return false
+		})
+	}
+	return next
+}
+
+// everythingCame holds what the receivers have written down against the log.
+func (s *site) everythingCame(next map[string]uint64, log *chronicle) {
+	s.t.Helper()
+	f := &deliveryFigures{}
+	for _, name := range nodeReceivers {
+		after := readReceived(s.t, s.notes(name))
+		f.Deliveries += after.deliveries
+		f.Twice += after.deliveries - after.distinct
+		s.hold(f, after, log, next[name])
+	}
+	if s.figures.Deliveries = f; f.Events == 0 {
+		s.t.Error("nothing was delivered")
+	}
 }
 
 // demonstration prepares the data folder of a demonstration whose catalogue is
@@ -215,6 +304,7 @@ func serveNATS(args []string) error {
 type part struct {
 	Name, State string
 	Ready       bool
+	Detail      json.RawMessage
 }
 
 // parts asks one node how it is; nil where it does not answer.

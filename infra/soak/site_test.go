@@ -521,12 +521,19 @@ func (s *site) finish() {
 		sub.end()
 		s.figures.Subscriptions = append(s.figures.Subscriptions, sub.figures)
 	}
+	var delivered map[string]uint64
+	if s.nodes != nil {
+		delivered = s.allDelivered()
+	}
 	s.stopLedgers()
 	if s.store != nil {
 		s.store.stop()
 	}
 	log := s.stored()
 	s.same(log.wrong)
+	if s.nodes != nil {
+		s.everythingCame(delivered, log)
+	}
 	entries, _ := s.load.diary.told()
 	s.judge(entries, log)
 	s.figures.Events = log.size()
