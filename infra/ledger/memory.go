@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"time"
 )
 
 // Heap is how large the heap of a process is kept. Go alone lets it grow to twice
@@ -40,7 +41,12 @@ type pacing struct {
 	before  int
 	mu      sync.Mutex // orders adjust against stop
 	stopped bool
+	last    time.Time // when was collected, zero before
 }
+
+// idleAfter is after how long without a collection the process is taken to be idle.
+// Go collects every two minutes where nothing else makes it.
+const idleAfter = 100 * time.Second
 
 func (p *pacing) stop() {
 	p.mu.Lock()
@@ -63,6 +69,11 @@ func (p *pacing) adjust() {
 	if p.stopped {
 		return
 	}
+	if !p.last.IsZero() && time.Since(p.last) > idleAfter {
+		// What was taken for work is given back when there is none.
+		go debug.FreeOSMemory()
+	}
+	p.last = time.Now()
 	held := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(held)
 	if held[0].Value.Kind() == metrics.KindUint64 {

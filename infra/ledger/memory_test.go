@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -56,5 +57,30 @@ func TestThePacingFollowsWhatIsHeld(t *testing.T) {
 	}
 	if got := current(); got != 100 {
 		t.Errorf("afterwards it may grow by %d percent", got)
+	}
+}
+
+// A process that collected nothing for long gives back what it had taken.
+func TestAnIdleProcessGivesItsMemoryBack(t *testing.T) {
+	kept := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapIdle - m.HeapReleased
+	}
+	const work = 256 << 20
+	p := &pacing{heap: Heap{Working: 2 * work, Least: 100}, before: debug.SetGCPercent(-1)}
+	defer p.stop()
+	taken := make([]byte, work)
+	for i := range taken {
+		taken[i] = 1
+	}
+	runtime.KeepAlive(taken)
+	taken = nil
+	p.last = time.Now().Add(-2 * idleAfter)
+	p.adjust()
+	for deadline := time.Now().Add(2 * time.Minute); kept() > work/4; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are kept", kept())
+		}
 	}
 }
