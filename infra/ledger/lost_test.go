@@ -6,14 +6,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
 	"dossierledger/infra/clickhouse"
 	"dossierledger/infra/ledger"
 	"dossierledger/infra/readmodels"
+	"dossierledger/infra/room/roomtest"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -68,33 +67,14 @@ func TestReadModelsThatAFullDiskHollowedAreMadeAgainWithoutARestart(t *testing.T
 		}
 	}
 	whole(first)
-	if err := withoutRoom(t, func() error {
-		return first.Exclusively(t.Context(), func(ctx context.Context) error {
+	roomtest.Without(t, func() {
+		err = first.Exclusively(t.Context(), func(ctx context.Context) error {
 			_, err := first.Runner.Rebuild(ctx, "catalogue", readmodels.Shallow, nil)
 			return err
 		})
-	}); !errors.Is(err, clickhouse.ErrLost) {
+	})
+	if !errors.Is(err, clickhouse.ErrLost) {
 		t.Fatalf("a rebuild without room: %v", err)
 	}
 	whole(opened(first))
-}
-
-// withoutRoom does something while no file of this process can grow.
-func withoutRoom(t *testing.T, do func() error) error {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	return do()
 }

@@ -4,39 +4,13 @@ package chdb_test
 
 import (
 	"context"
-	"math"
 	"os"
-	"os/signal"
-	"syscall"
 	"testing"
 
 	"dossierledger/domain/fault"
 	"dossierledger/infra/clickhouse/chdb"
+	"dossierledger/infra/room/roomtest"
 )
-
-// withoutRoom does something while no file of this process can grow: every write
-// to one fails, as on a full disk.
-func withoutRoom(t *testing.T, do func()) {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if before.Cur != math.MaxUint64 {
-		t.Skipf("the size of files is limited to %d already", before.Cur)
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 0, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-			t.Fatal(err)
-		}
-	}()
-	do()
-}
 
 // The engine passes over writes that fail. What it says to be done then is refused,
 // as is everything after it, and a new engine begins with nothing.
@@ -56,7 +30,7 @@ func TestAnEngineThatCouldNotWriteIsGivenUp(t *testing.T) {
 			conn := connect(t, engine, 4)
 			run(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n",
 				"INSERT INTO t SELECT number FROM numbers(10)", "INSERT INTO t SELECT number FROM numbers(10, 10)")
-			withoutRoom(t, func() {
+			roomtest.Without(t, func() {
 				if err := conn.Exec(t.Context(), statement); fault.CodeOf(err) != chdb.CodeLost {
 					t.Errorf("without room: %v", err)
 				}
