@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -174,6 +176,41 @@ func TestAnUnfinishedImportIsOpenedByAnImportOnly(t *testing.T) {
 	}
 	holds(t, m.ReadAll(t.Context(), eventstore.AllRead{}), log[:20])
 	done(t, m.Add(t.Context(), log[20:]...))
+	done(t, m.Finish(t.Context()))
+	done(t, m.Close())
+	s := open(t, embedded.Options{Dir: dir})
+	holds(t, s.ReadAll(t.Context(), eventstore.AllRead{}), log)
+	mustClose(t, s)
+}
+
+// The index of an import may reach the disk before the log. A crash then leaves a
+// hole in the log before the index's end, and behind the hole nothing is kept.
+func TestAHoleBeforeTheEndOfAnImportsIndexIsItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	log := slices.Collect(storetest.Log(2, 3000))
+	m := openImport(t, embedded.Options{Dir: dir}.WithTables(300))
+	done(t, m.Add(t.Context(), log...))
+	done(t, m.Close())
+	done(t, os.Remove(filepath.Join(dir, "SYNCED"))) // as before anything was settled
+	segments, err := filepath.Glob(filepath.Join(dir, "*.segment"))
+	if err != nil || len(segments) != 1 {
+		t.Fatal(segments, err)
+	}
+	raw, err := os.ReadFile(segments[0])
+	done(t, err)
+	at := bytes.Index(raw, log[1000].ID[:])
+	copy(raw[at:], make([]byte, 8<<10))
+	done(t, os.WriteFile(segments[0], raw, 0o600))
+
+	m = openImport(t, embedded.Options{Dir: dir}.WithTables(300))
+	head, _, err := m.Head(t.Context())
+	done(t, err)
+	// Events that came as one batch go together.
+	if there := int(head) + 1; there > 1000 || there < 900 {
+		t.Fatalf("%d events are left before a hole at the thousandth", there)
+	}
+	holds(t, m.ReadAll(t.Context(), eventstore.AllRead{}), log[:head+1])
+	done(t, m.Add(t.Context(), log[head+1:]...))
 	done(t, m.Finish(t.Context()))
 	done(t, m.Close())
 	s := open(t, embedded.Options{Dir: dir})

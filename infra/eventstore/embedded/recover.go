@@ -140,7 +140,7 @@ func (s *Store) openIndex(cache int64, memTable, synced uint64) error {
 		s.log.Warn("event store index is made again from the log", "reason", why)
 		s.opening.IndexMadeAgain, why = why, ""
 	case "":
-		if why, err = s.checkIndex(); err != nil {
+		if why, err = s.checkIndex(synced); err != nil {
 			return errors.Join(err, s.closeIndex())
 		}
 	}
@@ -236,16 +236,23 @@ func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, 
 	return "", nil
 }
 
-// checkIndex holds that the index ends where a record of the log does.
-func (s *Store) checkIndex() (why string, err error) {
+// checkIndex holds that the index ends where a record of the log does. The index of
+// an unfinished import may have come to disk before the log: of what was not synced
+// when it was told, every record is looked at, since a crash leaves any part of it.
+func (s *Store) checkIndex(synced uint64) (why string, err error) {
 	w := s.index.whole
 	if w.next == 0 {
 		return "", nil
 	}
+	from := w.next - 1
+	if s.unfinished {
+		// A segment was synced before the next one began.
+		from = min(from, max(synced, s.events.active().first))
+	}
 	c := s.events.cursor(windowBytes)
 	defer c.release()
-	err = s.find(c, w.next-1)
-	if err == nil {
+	err = s.find(c, from)
+	for ; err == nil && from < w.next; from++ {
 		_, err = c.next()
 	}
 	switch {
