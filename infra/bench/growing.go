@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
 )
 
 var growing = Benchmark{
@@ -15,7 +14,7 @@ var growing = Benchmark{
 		"CPU time, start of the program included, and the most memory that is resident.",
 	Defaults: Parameters{Events: 1_000_000},
 	Run: func(ctx context.Context, r *Run) error {
-		for _, size := range slices.Compact([]int{max(r.Events/100, 100), max(r.Events/10, 100), r.Events}) {
+		for _, size := range decades(r.Events, min(100, r.Events)) {
 			if err := r.costAt(ctx, size); err != nil {
 				return fmt.Errorf("at %d events: %w", size, err)
 			}

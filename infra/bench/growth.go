@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Growth is how what one thing costs grows with what it is done on. The cost
@@ -21,6 +22,17 @@ type Growth struct {
 type Point struct {
 	Size int    `json:"size"`
 	Cost Spread `json:"cost"`
+}
+
+// decades are the sizes that a growth is measured at: tenths of the largest down to
+// ten thousand or a hundredth of it, whichever is less, and none below the least.
+func decades(largest, least int) []int {
+	sizes := []int{largest}
+	for n := largest / 10; n >= 10_000 || n >= largest/100 && n > 0; n /= 10 {
+		sizes = append(sizes, max(n, least))
+	}
+	slices.Reverse(sizes)
+	return slices.Compact(sizes)
 }
 
 // ExponentAtMost wants the cost to grow no faster.

@@ -23,7 +23,7 @@ var reading = Benchmark{
 	Defaults: Parameters{Events: 1_000_000, Clients: 16, Repetitions: 5},
 	Run: func(ctx context.Context, r *Run) error {
 		least := min(r.Events, streamEvents)
-		for _, size := range slices.Compact([]int{max(r.Events/100, least), max(r.Events/10, least), r.Events}) {
+		for _, size := range decades(r.Events, least) {
 			if err := measureReads(ctx, r, size); err != nil {
 				return err
 			}

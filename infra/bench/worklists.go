@@ -31,7 +31,7 @@ var worklists = Benchmark{
 			return err
 		}
 		copied := 0
-		for _, size := range slices.Compact([]int{max(r.Events/100, simulated), max(r.Events/10, simulated), r.Events}) {
+		for _, size := range decades(r.Events, simulated) {
 			if add := size/simulated - 1 - copied; add > 0 {
 				if err := t.multiply(ctx, copied, add); err != nil {
 					return err
