@@ -39,7 +39,7 @@ func (c *backupCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	defer steadyMemory(48 << 20)()
+	defer steadyMemory(40 << 20)()
 	if c.Keys {
 		taken, err := ledger.BackUpKeys(w.ctx, w.config(), to, c.Keep)
 		if err != nil {

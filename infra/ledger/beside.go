@@ -36,6 +36,10 @@ type openedEvents struct {
 	close func() error
 }
 
+// onceThroughCache is enough for whoever reads a log from its beginning to its end:
+// no block of the index is wanted twice.
+const onceThroughCache = 4 << 20
+
 // openEvents opens the events of the embedded store in a data folder: directly, or
 // through the process that has it open.
 func openEvents(ctx context.Context, data string, config Config) (openedEvents, error) {
@@ -44,7 +48,9 @@ func openEvents(ctx context.Context, data string, config Config) (openedEvents, 
 		return openedEvents{}, fault.New(fault.NotFound, "ledger.none", "there is no ledger on the embedded store in %s", data)
 	}
 	return besideOr(ctx, data, eventstore.ErrLocked, func() (openedEvents, error) {
-		store, err := embedded.Open(ctx, embedded.Options{Dir: dir, Logger: config.Logger, Now: config.Now})
+		store, err := embedded.Open(ctx, embedded.Options{
+			Dir: dir, Logger: config.Logger, Now: config.Now, Reading: true, CacheBytes: onceThroughCache,
+		})
 		return openedEvents{store, func() error { return store.Close() }}, err
 	}, func(r *beside.Reader) openedEvents { return openedEvents{r, r.Close} })
 }

@@ -35,6 +35,9 @@ type Options struct {
 	CacheBytes int64
 	// SegmentBytes bounds a segment of the log; 0 is 128 MiB.
 	SegmentBytes int64
+	// Reading says that hardly anything will be appended: what spares appends their
+	// look-ups is not read into memory, and each asks the index.
+	Reading bool
 
 	// tableEvents is of how many events the index makes a table; 0 is tableEvents.
 	tableEvents uint64
@@ -137,8 +140,11 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	s.disk.Opened()
 	s.index.due = make(chan sightings, tablesDue)
-	s.workers.Add(6)
-	go s.prime()
+	if !opts.Reading {
+		s.workers.Add(1)
+		go s.prime()
+	}
+	s.workers.Add(5)
 	go s.commit()
 	go s.write()
 	go s.feedIndex()

@@ -100,6 +100,7 @@ func TestEveryIDIsKnownWhereverTheIndexHasIt(t *testing.T) {
 				holdTables(t, s)
 				for range 2 {
 					s = opens(t, opts)
+					opts.Reading = true // the second one
 					if why := s.Opening().IndexMadeAgain; why != "" {
 						t.Fatalf("the index was made again: %s", why)
 					}
