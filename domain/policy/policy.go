@@ -106,12 +106,9 @@ func Next(s dossier.State, cal dossier.Calendar, rules Rules, now time.Time) []W
 	if !s.Phase.Open() {
 		return nil
 	}
-	var wakes []Wake
-	for _, w := range slices.Concat(expiry(s), appointment(s, cal, rules)) {
-		if !w.Over(now) {
-			w.Dossier = s.Code
-			wakes = append(wakes, w)
-		}
+	wakes := slices.DeleteFunc(append(expiry(s), appointment(s, cal, rules)...), func(w Wake) bool { return w.Over(now) })
+	for i := range wakes {
+		wakes[i].Dossier = s.Code
 	}
 	slices.SortStableFunc(wakes, func(a, b Wake) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind, b.Kind))
@@ -142,13 +139,16 @@ func appointment(s dossier.State, cal dossier.Calendar, rules Rules) []Wake {
 		return nil
 	}
 	wakes := []Wake{{Kind: FlagOverdue, At: dayAfter(due), Due: due}}
-	for kind, span := range map[Kind]time.Duration{Remind: rules.Reminder, ApologyDue: rules.Apology} {
-		at := before(cal, due, span)
+	for _, ahead := range []struct {
+		kind Kind
+		span time.Duration
+	}{{Remind, rules.Reminder}, {ApologyDue, rules.Apology}} {
+		at := before(cal, due, ahead.span)
 		// A term that is shorter than the span leaves no time for it.
-		if !at.After(s.Clock.StartedAt) || kind == ApologyDue && canBeKept(s) {
+		if !at.After(s.Clock.StartedAt) || ahead.kind == ApologyDue && canBeKept(s) {
 			continue
 		}
-		wakes = append(wakes, Wake{Kind: kind, At: at, Until: due, Due: due})
+		wakes = append(wakes, Wake{Kind: ahead.kind, At: at, Until: due, Due: due})
 	}
 	return wakes
 }

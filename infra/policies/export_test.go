@@ -7,8 +7,15 @@ import (
 	"dossierledger/domain/policy"
 )
 
-// Observe hands an event to the runner as its subscription would.
-func (r *Runner) Observe(ctx context.Context, e event.Event) error { return r.keeper.observe(ctx, e) }
+// Observe hands events to the runner as its subscription would.
+func (r *Runner) Observe(ctx context.Context, events ...event.Event) error {
+	for run := range runs(events) {
+		if err := r.keeper.observe(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Work does what is due.
 func (r *Runner) Work(ctx context.Context) (done []policy.Wake) {

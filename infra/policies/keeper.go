@@ -3,6 +3,8 @@ package policies
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,35 +38,57 @@ func newKeeper(config Config, m *metrics) (*keeper, error) {
 	return &keeper{config: config, metrics: m, schedule: newSchedule(), states: states}, nil
 }
 
-// observe takes in one event. Redelivery, and events that were read ahead,
-// change nothing.
-func (k *keeper) observe(ctx context.Context, e event.Event) error {
+// observe takes in events of one stream that follow each other. Redelivery, and
+// events that were read ahead, change nothing.
+func (k *keeper) observe(ctx context.Context, run []event.Event) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if code, ok := policy.CodeOf(e.Stream); ok {
-		k.noticed(code, e)
+	if code, ok := policy.CodeOf(run[0].Stream); ok {
+		for _, e := range run {
+			k.noticed(code, e)
+		}
 		return nil
 	}
-	code, ok := dossier.CodeOf(e.Stream)
+	code, ok := dossier.CodeOf(run[0].Stream)
 	if !ok {
 		return nil
 	}
-	if _, open := k.schedule.plans[code]; !open && !begins(e) {
+	if _, open := k.schedule.plans[code]; !open && !slices.ContainsFunc(run, begins) {
 		return nil
 	}
 	s, known := k.states.Get(code)
-	switch {
-	case known && e.Revision <= s.Revision:
-		// Somebody else has folded it this far; it may not have been planned for.
-	case known && e.Revision == s.Revision+1, !known && e.Revision == 0:
-		s = dossier.Evolve(s, e)
-	default:
-		var err error
-		if s, err = k.load(ctx, code); err != nil {
-			return err
+	for _, e := range run {
+		switch {
+		case known && e.Revision <= s.Revision:
+			// Somebody else has folded it this far; it may not have been planned for.
+		case known && e.Revision == s.Revision+1, !known && e.Revision == 0:
+			s, known = dossier.Evolve(s, e), true
+		default:
+			var err error
+			if s, err = k.load(ctx, code); err != nil {
+				return err
+			}
+			known = true
 		}
 	}
 	return k.keep(code, s)
+}
+
+// runs yields events in order, those of one stream that follow each other together:
+// what is appended at once is folded at once.
+func runs(events []event.Event) iter.Seq[[]event.Event] {
+	return func(yield func([]event.Event) bool) {
+		for len(events) > 0 {
+			n := 1
+			for n < len(events) && events[n].Stream == events[0].Stream {
+				n++
+			}
+			if !yield(events[:n]) {
+				return
+			}
+			events = events[n:]
+		}
+	}
 }
 
 // begins reports whether a dossier that is not open may be so from here on.

@@ -88,8 +88,8 @@ func (w *whenever) work(which, behind int) {
 	}
 	slices.SortFunc(w.events, func(a, b event.Event) int { return cmp.Compare(a.Position, b.Position) })
 	end := max(w.read[which], len(w.events)-behind)
-	for _, e := range w.events[w.read[which]:end] {
-		if err := w.runners[which].Observe(context.Background(), e); err != nil {
+	for page := range slices.Chunk(w.events[w.read[which]:end], rapid.IntRange(1, 5).Draw(w.t, "events of a page")) {
+		if err := w.runners[which].Observe(context.Background(), page...); err != nil {
 			w.t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"dossierledger/domain/event"
 	"dossierledger/domain/policy"
 	"dossierledger/infra/bus"
 	"dossierledger/infra/eventstore"
@@ -94,7 +95,7 @@ func (r *Runner) Once(ctx context.Context) ([]policy.Wake, error) {
 		if err != nil {
 			return nil, fmt.Errorf("policies: %w", err)
 		}
-		if err := r.keeper.observe(ctx, e); err != nil {
+		if err := r.keeper.observe(ctx, []event.Event{e}); err != nil {
 			return nil, err
 		}
 	}
@@ -197,8 +198,8 @@ func (r *Runner) follow(ctx context.Context) error {
 // page takes in what has come. An event that cannot be read is never skipped:
 // what it said could have settled what is due.
 func (r *Runner) page(ctx context.Context, page bus.Page) error {
-	for _, e := range page.Events {
-		if err := r.keeper.observe(ctx, e); err != nil {
+	for run := range runs(page.Events) {
+		if err := r.keeper.observe(ctx, run); err != nil {
 			return err
 		}
 	}

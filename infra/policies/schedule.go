@@ -11,7 +11,8 @@ import (
 type plan struct {
 	code  string
 	wakes []policy.Wake // in order of time; none that was done
-	// done are the keys of what was done on it, as far as the log was read.
+	// done are the keys of what was done on it, as far as the log was read; nil where
+	// nothing was.
 	done map[string]bool
 	// retry is before when nothing is tried again, after a failure.
 	retry  time.Time
@@ -43,7 +44,7 @@ func newSchedule() *schedule { return &schedule{plans: map[string]*plan{}} }
 func (s *schedule) open(code string) *plan {
 	p, ok := s.plans[code]
 	if !ok {
-		p = &plan{code: code, done: map[string]bool{}, place: -1}
+		p = &plan{code: code, place: -1}
 		s.plans[code] = p
 	}
 	return p
@@ -53,7 +54,7 @@ func (s *schedule) open(code string) *plan {
 func (s *schedule) set(p *plan, wakes []policy.Wake) {
 	p.wakes = p.wakes[:0]
 	for _, w := range wakes {
-		if !p.done[w.Key()] {
+		if len(p.done) == 0 || !p.done[w.Key()] {
 			p.wakes = append(p.wakes, w)
 		}
 	}
@@ -62,6 +63,9 @@ func (s *schedule) set(p *plan, wakes []policy.Wake) {
 
 // did notes that something was done.
 func (s *schedule) did(p *plan, key string) {
+	if p.done == nil {
+		p.done = map[string]bool{}
+	}
 	p.done[key] = true
 	s.set(p, append([]policy.Wake(nil), p.wakes...))
 }
