@@ -73,6 +73,9 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 // finishOne appends the submission of a number that has no dossier. That its
 // request may be doing the same at this moment is no harm: the events are the same.
 func (d *Dossiers) finishOne(ctx context.Context, given dossier.NumberAllocated) (fresh bool, err error) {
+	if d.states.Has(given.Dossier) {
+		return false, nil // it was folded from what the store holds
+	}
 	stream := dossier.StreamOf(given.Dossier)
 	for _, err := range d.submissions.ReadBack(ctx, stream, 1) {
 		if err == nil {

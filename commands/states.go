@@ -33,6 +33,12 @@ func NewStates(kept int) (*States, error) {
 // Get gives the newest state that is remembered of a dossier.
 func (s *States) Get(code string) (dossier.State, bool) { return s.known.Get(code) }
 
+// Has says whether the state of a dossier that exists is remembered.
+func (s *States) Has(code string) bool {
+	known, ok := s.known.Peek(code)
+	return ok && known.Exists()
+}
+
 // Add remembers a state unless a newer one is known.
 func (s *States) Add(code string, state dossier.State) {
 	s.mu.Lock()
