@@ -419,8 +419,11 @@ func (s *site) pauseKeeper() {
 func (s *site) duePast() {
 	s.worked(1)
 	s.simulated++
-	if _, code := s.command("simulate", "--dossiers", "60", "--seed", strconv.Itoa(s.simulated), "--from", "2026-01-05", "--to", "2026-02-05"); code != 0 {
-		s.t.Errorf("simulating ended with %d", code)
+	_, code, last := s.commanded("simulate", "--dossiers", "60", "--seed", strconv.Itoa(s.simulated), "--from", "2026-01-05", "--to", "2026-02-05")
+	// What the policies have done meanwhile on a dossier of long ago is done today, and
+	// nothing can be done before that any more.
+	if code != 0 && !strings.Contains(last, dossier.ErrBeforeLast.Code) {
+		s.t.Errorf("simulating ended with %d: %s", code, last)
 	}
 	at := s.runner(whatIsDue)
 	s.nodes[at].kill()

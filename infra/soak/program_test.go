@@ -210,9 +210,10 @@ func (p *program) confesses() string {
 	return ""
 }
 
-// run carries out one command line of the real program and gives its output. away
-// says that it failed for a neighbour that did not answer in its time.
-func (p *program) run(args ...string) (stdout []byte, code int, away bool) {
+// run carries out one command line of the real program and gives its output and
+// the last line of what it said beside. away says that it failed for a neighbour
+// that did not answer in its time.
+func (p *program) run(args ...string) (stdout []byte, code int, last string, away bool) {
 	p.t.Helper()
 	cmd := exec.Command(p.exe, args...)
 	cmd.Env = p.env
@@ -222,10 +223,11 @@ func (p *program) run(args ...string) (stdout []byte, code int, away bool) {
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		p.t.Logf("%v ended with %d: %s", args, exit.ExitCode(), said.Bytes()[max(0, said.Len()-2000):])
 		// The doctor tells it as a finding.
-		return out.Bytes(), exit.ExitCode(), missed.MatchString(lastLine(said.String())) || missed.Match(out.Bytes())
+		last = lastLine(said.String())
+		return out.Bytes(), exit.ExitCode(), last, missed.MatchString(last) || missed.Match(out.Bytes())
 	}
 	if err != nil {
 		p.t.Fatalf("%v: %v", args, err)
 	}
-	return out.Bytes(), 0, false
+	return out.Bytes(), 0, "", false
 }

@@ -223,10 +223,17 @@ func (s *site) stopLedgers() {
 // do, where it failed for a neighbour that did not answer in its time.
 func (s *site) command(args ...string) (stdout []byte, code int) {
 	s.t.Helper()
+	stdout, code, _ = s.commanded(args...)
+	return stdout, code
+}
+
+// commanded is command, with the last line of what it said where it failed.
+func (s *site) commanded(args ...string) (stdout []byte, code int, last string) {
+	s.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
-		out, code, away := s.ledger.run(append(args, s.settings...)...)
+		out, code, last, away := s.ledger.run(append(args, s.settings...)...)
 		if !away || time.Now().After(deadline) {
-			return out, code
+			return out, code, last
 		}
 	}
 }
