@@ -59,6 +59,9 @@
 //
 // An Import writes a whole log with ids and times of its own into a directory
 // that nobody else has open, and syncs it at the end of a segment and when asked.
+// Its index may come to disk before its log: at the next opening what was not synced
+// is looked at record by record, and where a loss of power has left a hole, the log
+// ends there and the index is made again.
 // Until it is finished, no Store opens the directory. The times are then those of
 // the other ledger, and rise if they rose there.
 //
