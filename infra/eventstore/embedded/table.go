@@ -397,7 +397,8 @@ func (w *tableWriter) finish() error {
 		return err
 	}
 	if w.filter != nil {
-		w.made.filter.Store(&w.filter)
+		filter := w.filter // a pointer into w would keep all that w has for as long as the table
+		w.made.filter.Store(&filter)
 	}
 	l := append(slices.Clone(w.before), w.made)
 	// Who finds nothing in a table that is removed sees that the list is another,

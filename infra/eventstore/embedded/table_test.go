@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
+	"weak"
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
@@ -176,6 +178,40 @@ func TestALookUpDoesNotMissWhatIsBeingPutTogether(t *testing.T) {
 	}
 	close(ready)
 	<-ended
+}
+
+// Of tables that were put together nothing stays in memory: what a long import
+// holds does not grow with all the tables that there ever were.
+func TestNothingHoldsTablesThatArePutTogether(t *testing.T) {
+	s := opens(t, Options{Dir: "ledger", FS: vfs.NewMem()})
+	defer closeStore(t, s)
+	x := s.index
+	x.tableEvents = 16
+	seen := map[weak.Pointer[table]]bool{}
+	pending := sightings{}
+	for n := range uint64(2000) {
+		pending.add(x.fingers.id(uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, n))), n)
+		if pending.next-pending.first < x.tableEvents {
+			continue
+		}
+		if err := x.keep(pending, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range *x.tables.Load() {
+			seen[weak.Make(table)] = true
+		}
+		pending = sightings{first: n + 1}
+	}
+	runtime.GC()
+	held := 0
+	for table := range seen {
+		if table.Value() != nil {
+			held++
+		}
+	}
+	if now := len(*x.tables.Load()); held > now || len(seen) <= now {
+		t.Errorf("%d of %d tables are held, and %d are in use", held, len(seen), now)
+	}
 }
 
 // What a crash leaves of a table that was not finished is gone at the next opening,
