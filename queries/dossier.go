@@ -68,7 +68,7 @@ type Dossiers struct {
 	now       func() time.Time
 	// cases are dossiers that were read lately. One is a prefix of its stream for
 	// ever, so it can be old but never wrong: what came after it is read each time.
-	cases *lru.Cache[string, Case]
+	cases *lru.Cache[string, *Case]
 	texts *lru.Cache[partKey, partText]
 }
 
@@ -80,7 +80,7 @@ func NewDossiers(journal Journal, registers Registers, now func() time.Time) (*D
 	if journal == nil || registers == nil || now == nil {
 		return nil, errors.New("queries: dossiers need a journal, registers and a clock")
 	}
-	cases, err := lru.New[string, Case](casesKept)
+	cases, err := lru.New[string, *Case](casesKept)
 	if err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
@@ -100,7 +100,8 @@ type View struct {
 }
 
 // Case is a dossier as it was read: what its events fold to. The events
-// themselves are read where an answer needs them, and only those.
+// themselves are read where an answer needs them, and only those. One that was
+// loaded is shared, and must not be changed.
 type Case struct {
 	Code  string
 	State dossier.State
@@ -116,38 +117,44 @@ type Case struct {
 }
 
 // Last is the newest event.
-func (c Case) Last() event.Event { return c.last }
+func (c *Case) Last() event.Event { return c.last }
 
 // Load reads a dossier. One that does not exist is dossier.ErrNotFound.
-func (d *Dossiers) Load(ctx context.Context, code string) (Case, error) {
+func (d *Dossiers) Load(ctx context.Context, code string) (*Case, error) {
 	// A history taken over can have a code that dossier.ValidateCode would refuse.
 	if code == "" || len(code) > maxHistoryCode || !utf8.ValidString(code) {
-		return Case{}, fault.New(fault.Invalid, dossier.ErrBadCode.Code, "a dossier code is 1 to %d bytes of text", maxHistoryCode)
+		return nil, fault.New(fault.Invalid, dossier.ErrBadCode.Code, "a dossier code is 1 to %d bytes of text", maxHistoryCode)
 	}
 	c, known := d.cases.Get(code)
 	from := uint64(0)
 	if known {
 		from = c.last.Revision + 1
 	}
-	c.Code = code
-	read := 0
+	var grown *Case
 	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
 			if fault.KindOf(err) == fault.NotFound {
-				return Case{}, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
+				return nil, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
 			}
-			return Case{}, fmt.Errorf("dossier %s: read: %w", code, err)
+			return nil, fmt.Errorf("dossier %s: read: %w", code, err)
 		}
-		c.add(e)
-		read++
+		if grown == nil {
+			grown = &Case{Code: code}
+			if known {
+				*grown = *c
+			}
+		}
+		grown.add(e)
 	}
-	if c.Events == 0 {
-		return Case{}, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
+	switch {
+	case grown != nil:
+		d.cases.Add(code, grown)
+		return grown, nil
+	case known:
+		return c, nil
+	default:
+		return nil, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
 	}
-	if read > 0 {
-		d.cases.Add(code, c)
-	}
-	return c, nil
 }
 
 // maxHistoryCode bounds the code of a history taken over, in bytes.
@@ -171,14 +178,15 @@ func (c *Case) add(e event.Event) {
 }
 
 // With is the case after one more event; c stays as it was.
-func (c Case) With(e event.Event) Case {
-	c.add(e)
-	return c
+func (c *Case) With(e event.Event) *Case {
+	next := *c
+	next.add(e)
+	return &next
 }
 
 // caseOf folds events of a dossier, from its first.
-func caseOf(code string, events []event.Event) Case {
-	c := Case{Code: code}
+func caseOf(code string, events []event.Event) *Case {
+	c := &Case{Code: code}
 	for _, e := range events {
 		c.add(e)
 	}
@@ -186,7 +194,7 @@ func caseOf(code string, events []event.Event) Case {
 }
 
 // events reads the events of a case from a revision on, at most limit.
-func (d *Dossiers) events(ctx context.Context, c Case, from uint64, limit int) ([]event.Event, error) {
+func (d *Dossiers) events(ctx context.Context, c *Case, from uint64, limit int) ([]event.Event, error) {
 	if from > c.last.Revision || limit <= 0 {
 		return nil, nil
 	}
@@ -204,18 +212,18 @@ func (d *Dossiers) events(ctx context.Context, c Case, from uint64, limit int) (
 }
 
 // all reads every event of a case.
-func (d *Dossiers) all(ctx context.Context, c Case) ([]event.Event, error) {
+func (d *Dossiers) all(ctx context.Context, c *Case) ([]event.Event, error) {
 	return d.events(ctx, c, 0, c.Events)
 }
 
 // Since parts a case at a position: what was known there, and the events since.
-func (d *Dossiers) Since(ctx context.Context, c Case, position uint64) (known Case, rest []event.Event, err error) {
+func (d *Dossiers) Since(ctx context.Context, c *Case, position uint64) (known *Case, rest []event.Event, err error) {
 	if c.last.Position <= position {
 		return c, nil, nil
 	}
 	events, err := d.all(ctx, c)
 	if err != nil {
-		return Case{}, nil, err
+		return nil, nil, err
 	}
 	n := 0
 	for n < len(events) && events[n].Position <= position {
@@ -267,4 +275,4 @@ func (d *Dossiers) revealed(ctx context.Context, code string, events []event.Eve
 
 // Subjects lists the pseudonyms of the persons whose values a case holds, in
 // the order in which they appear.
-func (c Case) Subjects() []string { return slices.Clone(c.subjects) }
+func (c *Case) Subjects() []string { return slices.Clone(c.subjects) }

@@ -23,7 +23,7 @@ type DossierDetail struct {
 
 // DetailOf answers everything about a case that was read, for an actor. With
 // view.Personal its personal values are opened.
-func (d *Dossiers) DetailOf(ctx context.Context, c Case, actor event.Actor, view View) (DossierDetail, error) {
+func (d *Dossiers) DetailOf(ctx context.Context, c *Case, actor event.Actor, view View) (DossierDetail, error) {
 	now := d.now()
 	status, err := d.StatusOf(c, now)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Dossiers) DetailOf(ctx context.Context, c Case, actor event.Actor, view
 }
 
 // AllowedOf names the actions that an actor could take on a case now.
-func (d *Dossiers) AllowedOf(c Case, actor event.Actor) ([]string, error) {
+func (d *Dossiers) AllowedOf(c *Case, actor event.Actor) ([]string, error) {
 	if !c.State.Exists() {
 		return []string{}, nil
 	}
@@ -103,7 +103,7 @@ type EventView struct {
 
 // EventsOf gives the events of a case from a revision on, at most limit. With
 // view.Personal their personal values are opened.
-func (d *Dossiers) EventsOf(ctx context.Context, c Case, from uint64, limit int, view View) ([]EventView, error) {
+func (d *Dossiers) EventsOf(ctx context.Context, c *Case, from uint64, limit int, view View) ([]EventView, error) {
 	events, err := d.events(ctx, c, from, limit)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (d *Dossiers) Replay(ctx context.Context, code string, moment Moment, view 
 
 // ReplayOf answers it for a case that was read. With view.Personal the personal
 // values of the events that count are opened, and only those.
-func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view View) (Replay, error) {
+func (d *Dossiers) ReplayOf(ctx context.Context, c *Case, moment Moment, view View) (Replay, error) {
 	events, n, basis, err := d.cut(ctx, c, moment)
 	if err != nil {
 		return Replay{}, err
@@ -113,13 +113,13 @@ func (d *Dossiers) ReplayOf(ctx context.Context, c Case, moment Moment, view Vie
 }
 
 // CheckMoment refuses a moment at which nothing of a case was known.
-func (d *Dossiers) CheckMoment(ctx context.Context, c Case, m Moment) error {
+func (d *Dossiers) CheckMoment(ctx context.Context, c *Case, m Moment) error {
 	_, _, _, err := d.cut(ctx, c, m)
 	return err
 }
 
 // cut gives the events of a case and how many of them count, at least one.
-func (d *Dossiers) cut(ctx context.Context, c Case, m Moment) (events []event.Event, n int, basis string, err error) {
+func (d *Dossiers) cut(ctx context.Context, c *Case, m Moment) (events []event.Event, n int, basis string, err error) {
 	switch {
 	case m.Revision != nil && !m.At.IsZero():
 		return nil, 0, "", fault.New(fault.Invalid, CodeReplayBoth, "ask for a revision or for a time, not for both")

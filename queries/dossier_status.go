@@ -101,7 +101,7 @@ func (d *Dossiers) Status(ctx context.Context, code string) (Status, error) {
 
 // StatusOf answers it for a case that was read, as of a moment and with the
 // calendar as it had been announced by then.
-func (d *Dossiers) StatusOf(c Case, at time.Time) (Status, error) {
+func (d *Dossiers) StatusOf(c *Case, at time.Time) (Status, error) {
 	last := c.Last()
 	answer := Status{
 		Code: c.Code, Source: c.Source, AsOf: Instant{at.UTC()}, UpdatedAt: Instant{last.Metadata.OccurredAt.UTC()},

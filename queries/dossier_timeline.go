@@ -66,13 +66,13 @@ func (d *Dossiers) Timeline(ctx context.Context, code string, view View) (Timeli
 }
 
 // TimelineOf answers it for a case that was read.
-func (d *Dossiers) TimelineOf(ctx context.Context, c Case, view View) (Timeline, error) {
+func (d *Dossiers) TimelineOf(ctx context.Context, c *Case, view View) (Timeline, error) {
 	return d.TimelinePart(ctx, c, view, 0, c.Events)
 }
 
 // TimelinePart answers it with the entries from a revision on, at most limit. It
 // reads no other events.
-func (d *Dossiers) TimelinePart(ctx context.Context, c Case, view View, from uint64, limit int) (Timeline, error) {
+func (d *Dossiers) TimelinePart(ctx context.Context, c *Case, view View, from uint64, limit int) (Timeline, error) {
 	entries, next, err := d.entriesFrom(ctx, c, view, from, limit)
 	if err != nil {
 		return Timeline{}, err
@@ -83,7 +83,7 @@ func (d *Dossiers) TimelinePart(ctx context.Context, c Case, view View, from uin
 }
 
 // standing is a timeline without entries: what changes with time alone.
-func (d *Dossiers) standing(c Case, now time.Time) (Timeline, error) {
+func (d *Dossiers) standing(c *Case, now time.Time) (Timeline, error) {
 	status, err := d.StatusOf(c, now)
 	if err != nil {
 		return Timeline{}, err
@@ -114,7 +114,7 @@ func (d *Dossiers) standing(c Case, now time.Time) (Timeline, error) {
 
 // entriesFrom reads events of a case and puts them into words, in the order of
 // the stream; next is the revision from which they go on.
-func (d *Dossiers) entriesFrom(ctx context.Context, c Case, view View, from uint64, limit int) (entries []Entry, next *uint64, err error) {
+func (d *Dossiers) entriesFrom(ctx context.Context, c *Case, view View, from uint64, limit int) (entries []Entry, next *uint64, err error) {
 	first := from
 	if first > 0 {
 		first-- // how long the first one took is counted from the one before it
@@ -138,7 +138,7 @@ func (d *Dossiers) entriesFrom(ctx context.Context, c Case, view View, from uint
 }
 
 // LastEntry puts the newest event of a case into words.
-func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
+func (d *Dossiers) LastEntry(c *Case, view View) (Entry, error) {
 	entries, err := d.entries(c, []event.Event{c.last}, c.before, view)
 	if err != nil {
 		return Entry{}, err
@@ -148,7 +148,7 @@ func (d *Dossiers) LastEntry(c Case, view View) (Entry, error) {
 
 // entries puts events of a case into words. before is when the event before the
 // first of them happened; zero where there is none.
-func (d *Dossiers) entries(c Case, events []event.Event, before time.Time, view View) ([]Entry, error) {
+func (d *Dossiers) entries(c *Case, events []event.Event, before time.Time, view View) ([]Entry, error) {
 	version, err := d.version(c.State)
 	if err != nil {
 		return nil, err

@@ -12,15 +12,19 @@ import (
 type Instant struct{ time.Time }
 
 // String gives the text that JSON has.
-func (i Instant) String() string {
+func (i Instant) String() string { return string(i.append(nil)) }
+
+func (i Instant) append(b []byte) []byte {
 	if i.Nanosecond()/1000 == 0 {
-		return i.UTC().Format("2006-01-02T15:04:05Z")
+		return i.UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
 	}
-	return i.UTC().Format("2006-01-02T15:04:05.000000Z")
+	return i.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
 }
 
-// MarshalJSON implements json.Marshaler.
-func (i Instant) MarshalJSON() ([]byte, error) { return json.Marshal(i.String()) }
+// MarshalJSON implements json.Marshaler. Nothing in the text is to be escaped.
+func (i Instant) MarshalJSON() ([]byte, error) {
+	return append(i.append(append(make([]byte, 0, 32), '"')), '"'), nil
+}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (i *Instant) UnmarshalJSON(text []byte) error {

@@ -54,7 +54,7 @@ func newTexts() *lru.Cache[partKey, partText] {
 // TimelineText is TimelinePart as JSON, as it stood within the last second. The
 // entries of a dossier to which nothing has happened since they were last asked
 // for are not made again. The text must not be changed.
-func (d *Dossiers) TimelineText(ctx context.Context, c Case, view View, from uint64, limit int) ([]byte, error) {
+func (d *Dossiers) TimelineText(ctx context.Context, c *Case, view View, from uint64, limit int) ([]byte, error) {
 	// Before anything is read, so that what changes meanwhile counts as newer.
 	at, _ := d.registers.Position()
 	now := d.now()

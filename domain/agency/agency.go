@@ -174,9 +174,9 @@ func (a Agency) DepartmentsAt(at time.Time) []Department {
 
 // DepartmentAt finds a department by its slug on a date.
 func (a Agency) DepartmentAt(slug string, at time.Time) (Department, bool) {
-	for _, d := range a.DepartmentsAt(at) {
-		if d.Slug == slug {
-			return d, true
+	for i := range a.departments {
+		if d := &a.departments[i]; d.Slug == slug && within(at, d.from, d.to) {
+			return d.Department, true
 		}
 	}
 	return Department{}, false

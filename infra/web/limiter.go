@@ -29,10 +29,12 @@ func (l *limiter) take(caller string) (wait time.Duration, ok bool) {
 	if l.rate < 0 {
 		return 0, true
 	}
-	bucket := rate.NewLimiter(l.rate, l.burst)
-	if earlier, there, _ := l.buckets.PeekOrAdd(caller, bucket); there {
-		bucket = earlier
-		l.buckets.Get(caller) // keeps it among those that asked lately
+	bucket, there := l.buckets.Get(caller)
+	if !there {
+		bucket = rate.NewLimiter(l.rate, l.burst)
+		if earlier, there, _ := l.buckets.PeekOrAdd(caller, bucket); there {
+			bucket = earlier // another request of the caller's came between
+		}
 	}
 	now := l.now()
 	reservation := bucket.ReserveN(now, 1)

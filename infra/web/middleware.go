@@ -30,8 +30,8 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.RequestTimeout)
 	defer cancel()
 	ctx, span := begin(ctx, method(c.Method()), c.Path(), c.Get("Traceparent"), c.Get("Tracestate"))
-	c.Set("Traceparent", traceparent(ctx))
-	of := trace.SpanContextFromContext(ctx).TraceID().String()
+	header, of := traceparent(trace.SpanContextFromContext(ctx))
+	c.Set("Traceparent", header)
 	c.SetUserContext(request.With(ctx, request.Info{Trace: of, Language: language(c)}))
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
@@ -149,7 +149,7 @@ func checkTarget(target string) error {
 // is not valid is dropped.
 func (s *Server) identified(c *fiber.Ctx) error {
 	info := Info(c)
-	switch header := c.Get(fiber.HeaderAuthorization); {
+	switch header, cookie := c.Get(fiber.HeaderAuthorization), c.Cookies(SessionCookie); {
 	case header != "":
 		scheme, token, _ := strings.Cut(header, " ")
 		if !strings.EqualFold(scheme, "Bearer") || token == "" || s.verifier == nil {
@@ -161,8 +161,8 @@ func (s *Server) identified(c *fiber.Ctx) error {
 			return errors.Join(s.take("address "+c.IP()), err)
 		}
 		info.Identity = identity
-	case c.Cookies(SessionCookie) != "" && s.verifier != nil:
-		identity, err := s.verifier.Verify(c.Cookies(SessionCookie))
+	case cookie != "" && s.verifier != nil:
+		identity, err := s.verifier.Verify(cookie)
 		if err != nil {
 			s.forget(c)
 			break
@@ -173,7 +173,9 @@ func (s *Server) identified(c *fiber.Ctx) error {
 		}
 		info.Identity = identity
 	}
-	c.SetUserContext(request.With(c.UserContext(), info))
+	if info.Known() {
+		c.SetUserContext(request.With(c.UserContext(), info))
+	}
 	return c.Next()
 }
 
@@ -193,9 +195,11 @@ func sameSite(c *fiber.Ctx) bool {
 
 // limited holds back callers who ask too often.
 func (s *Server) limited(c *fiber.Ctx) error {
-	caller := "address " + c.IP()
+	var caller string
 	if who := Info(c); who.Known() {
 		caller = "account " + who.ID
+	} else {
+		caller = "address " + c.IP()
 	}
 	if err := s.take(caller); err != nil {
 		return err

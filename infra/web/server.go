@@ -86,13 +86,18 @@ func (s *Server) fiberConfig() fiber.Config {
 		Immutable: true, CaseSensitive: true, StrictRouting: true, UnescapePath: false,
 		// A body that is a little too large is read and refused in words; one that
 		// is far too large costs the connection.
-		BodyLimit: 4 * s.config.BodyLimit, ReadBufferSize: s.config.HeaderLimit,
+		BodyLimit: 4 * s.config.BodyLimit, ReadBufferSize: s.config.HeaderLimit, WriteBufferSize: writeBytes,
 		ReadTimeout: s.config.ReadTimeout, WriteTimeout: s.config.WriteTimeout, IdleTimeout: s.config.IdleTimeout,
 		ErrorHandler:            s.failed,
 		EnableTrustedProxyCheck: len(s.config.Proxies) > 0, TrustedProxies: s.config.Proxies,
 		ProxyHeader: proxyHeader(s.config.Proxies), EnableIPValidation: len(s.config.Proxies) > 0,
 	}
 }
+
+// writeBytes is how much of an answer is written at a time: a timeline, or a page of
+// a list, goes in one piece with its headers. Each connection that is answered
+// takes as much.
+const writeBytes = 16 << 10
 
 func proxyHeader(proxies []string) string {
 	if len(proxies) > 0 {

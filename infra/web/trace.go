@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"strconv"
 
 	"go.opentelemetry.io/otel"
@@ -13,6 +14,8 @@ import (
 )
 
 var tracer = otel.Tracer("dossierledger/infra/web")
+
+var asServer = trace.WithSpanKind(trace.SpanKindServer)
 
 // begin continues the caller's trace (W3C Trace Context), or begins one. Where no
 // spans are sent the request still has a trace and a span of its own, so that
@@ -26,7 +29,7 @@ func begin(ctx context.Context, method, path, traceparent, tracestate string) (c
 	parent := trace.SpanContextFromContext(ctx)
 	span := trace.SpanFromContext(ctx) // the caller's, of which nothing is recorded here
 	if !watched[path] {
-		ctx, span = tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindServer))
+		ctx, span = tracer.Start(ctx, method, asServer)
 	}
 	if own := span.SpanContext(); !own.IsValid() || own.SpanID() == parent.SpanID() {
 		ctx = trace.ContextWithSpanContext(ctx, ownSpan(parent))
@@ -40,21 +43,25 @@ var watched = map[string]bool{"/healthz": true, "/readyz": true, "/metrics": tru
 
 // ownSpan is a span that nobody records.
 func ownSpan(parent trace.SpanContext) trace.SpanContext {
-	var id trace.SpanID
-	_, _ = rand.Read(id[:]) // it never fails
+	var fresh [24]byte
+	_, _ = rand.Read(fresh[:]) // it never fails
+	id, of := trace.SpanID(fresh[:8]), trace.TraceID(fresh[8:])
 	if parent.IsValid() {
 		return parent.WithSpanID(id).WithRemote(false)
 	}
-	var of trace.TraceID
-	_, _ = rand.Read(of[:])
 	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: of, SpanID: id})
 }
 
-// traceparent words the span of a context as a header.
-func traceparent(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return carrier["traceparent"]
+// traceparent words a span as a header (W3C Trace Context, version 00); of is the
+// trace's id in it.
+func traceparent(span trace.SpanContext) (header, of string) {
+	traceID, id, flags := span.TraceID(), span.SpanID(), span.TraceFlags()&(trace.FlagsSampled|trace.FlagsRandom)
+	var text [55]byte
+	b := hex.AppendEncode(append(text[:0], "00-"...), traceID[:])
+	b = hex.AppendEncode(append(b, '-'), id[:])
+	b = hex.AppendEncode(append(b, '-'), []byte{byte(flags)})
+	header = string(b)
+	return header, header[3 : 3+2*len(traceID)]
 }
 
 // ended tells what became of a request. A route is a pattern: what stands in its

@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 var wellFormed = regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
@@ -17,7 +20,13 @@ func FuzzTraceparent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		ctx, _ := begin(t.Context(), "GET", "/", header, "vendor=state")
-		own := traceparent(ctx)
+		span := trace.SpanContextFromContext(ctx)
+		own, of := traceparent(span)
+		carrier := propagation.MapCarrier{}
+		propagation.TraceContext{}.Inject(ctx, carrier)
+		if own != carrier["traceparent"] || of != span.TraceID().String() {
+			t.Fatalf("%q becomes %q of trace %q, which is %q", header, own, of, carrier["traceparent"])
+		}
 		if !wellFormed.MatchString(own) || own[3:35] == strings.Repeat("0", 32) || own[36:52] == strings.Repeat("0", 16) {
 			t.Fatalf("%q becomes %q", header, own)
 		}

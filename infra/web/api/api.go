@@ -224,13 +224,13 @@ func may(ctx context.Context, action policy.Action, r policy.Resource) error {
 
 // dossierFor loads a dossier for a caller who may take an action on it. Who did
 // not sign in is told so before anything is looked up.
-func (a *API) dossierFor(ctx context.Context, action policy.Action, code string) (queries.Case, error) {
+func (a *API) dossierFor(ctx context.Context, action policy.Action, code string) (*queries.Case, error) {
 	if actor(ctx).ID == "" && action != policy.ReadStatus {
-		return queries.Case{}, policy.ErrUnauthenticated
+		return nil, policy.ErrUnauthenticated
 	}
 	c, err := a.Dossiers.Load(ctx, code)
 	if err != nil {
-		return queries.Case{}, err
+		return nil, err
 	}
 	return c, may(ctx, action, policy.Resource{Dossier: &c.State})
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 
 	"dossierledger/commands"
 	"dossierledger/domain/access"
@@ -43,19 +44,23 @@ type read[T any] struct {
 
 // text is read with a body that is JSON already.
 type text struct {
-	Status   int    `json:"-"`
 	Type     string `header:"Content-Type"`
 	ETag     string `header:"ETag" doc:"The dossier's revision; what is said about the present moment can differ under the same tag."`
 	Position uint64 `header:"Ledger-Position" doc:"That of the dossier's last event."`
 	Cache    string `header:"Cache-Control"`
 	Vary     string `header:"Vary"`
-	Body     []byte
+	Body     func(huma.Context)
 }
 
+// written is an answer whose text is sent from where it lies, and is not changed.
 func written(r *read[[]byte]) *text {
-	out := &text{Status: r.Status, ETag: r.ETag, Position: r.Position, Cache: r.Cache, Vary: r.Vary, Body: r.Body}
+	out := &text{ETag: r.ETag, Position: r.Position, Cache: r.Cache, Vary: r.Vary}
 	if r.Body != nil {
 		out.Type = "application/json"
+	}
+	out.Body = func(ctx huma.Context) {
+		ctx.SetStatus(r.Status)
+		humafiber.Unwrap(ctx).Response().SetBodyRaw(r.Body)
 	}
 	return out
 }
@@ -69,7 +74,7 @@ func (a *API) answerOf(path string, shape any) {
 	}}
 }
 
-func answered[T any](c queries.Case, body T) *read[T] {
+func answered[T any](c *queries.Case, body T) *read[T] {
 	last := c.Last()
 	return &read[T]{
 		Status: http.StatusOK, ETag: etag(last.Revision), Position: last.Position,
@@ -78,7 +83,7 @@ func answered[T any](c queries.Case, body T) *read[T] {
 }
 
 // unchanged is the answer to a caller who has this revision.
-func unchanged[T any](c queries.Case) *read[T] {
+func unchanged[T any](c *queries.Case) *read[T] {
 	var none T
 	out := answered(c, none)
 	out.Status = http.StatusNotModified
@@ -263,12 +268,12 @@ type LookList struct {
 	Items []queries.Look `json:"items"`
 }
 
-func (a *API) concerned(ctx context.Context, c queries.Case) bool {
+func (a *API) concerned(ctx context.Context, c *queries.Case) bool {
 	return may(ctx, policy.ReadDossier, policy.Resource{Dossier: &c.State}) == nil
 }
 
 // wordsFor says what a caller may see of entries, which hold nothing personal.
-func (a *API) wordsFor(ctx context.Context, c queries.Case) queries.View {
+func (a *API) wordsFor(ctx context.Context, c *queries.Case) queries.View {
 	concerned := a.concerned(ctx, c)
 	return queries.View{Concerned: concerned, Internal: concerned && actor(ctx).Role != event.RoleCitizen}
 }
@@ -276,7 +281,7 @@ func (a *API) wordsFor(ctx context.Context, c queries.Case) queries.View {
 // view says what a caller who is concerned may see. The applicant's side sees
 // personal values as they are. Staff see them where they give a purpose and the
 // look is on record; where the record fails, nothing is shown.
-func (a *API) view(ctx context.Context, c queries.Case, purpose string, means access.Means) (queries.View, error) {
+func (a *API) view(ctx context.Context, c *queries.Case, purpose string, means access.Means) (queries.View, error) {
 	who := request.From(ctx)
 	view := queries.View{Concerned: true, Internal: who.Role != event.RoleCitizen}
 	subject := policy.Resource{Dossier: &c.State}

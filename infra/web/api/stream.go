@@ -86,7 +86,7 @@ type liveTimeline struct {
 	view   queries.View
 	ends   time.Time
 	trace  trace.SpanContext
-	known  queries.Case
+	known  *queries.Case
 	replay []event.Event
 	conn   net.Conn
 	out    *bufio.Writer

@@ -101,14 +101,14 @@ func (v *visit) dossier() error {
 }
 
 // load reads the dossier that the path names, for one who may do an action with it.
-func (v *visit) load(action policy.Action) (queries.Case, error) {
+func (v *visit) load(action policy.Action) (*queries.Case, error) {
 	c, err := v.Dossiers.Load(v.ctx, v.param("code"))
 	if fault.KindOf(err) == fault.Invalid {
 		// What is no code is a dossier that there is not: the reader has mistyped.
-		return queries.Case{}, fault.New(fault.NotFound, codeNoDossier, "there is no such dossier")
+		return nil, fault.New(fault.NotFound, codeNoDossier, "there is no such dossier")
 	}
 	if err != nil {
-		return queries.Case{}, err
+		return nil, err
 	}
 	return c, v.may(action, policy.Resource{Dossier: &c.State})
 }

@@ -25,11 +25,11 @@ import (
 
 // Dossiers answers questions about one dossier; *queries.Dossiers is one.
 type Dossiers interface {
-	Load(ctx context.Context, code string) (queries.Case, error)
-	TimelineOf(ctx context.Context, c queries.Case, view queries.View) (queries.Timeline, error)
-	ReplayOf(ctx context.Context, c queries.Case, moment queries.Moment, view queries.View) (queries.Replay, error)
-	EventsOf(ctx context.Context, c queries.Case, from uint64, limit int, view queries.View) ([]queries.EventView, error)
-	DetailOf(ctx context.Context, c queries.Case, actor event.Actor, view queries.View) (queries.DossierDetail, error)
+	Load(ctx context.Context, code string) (*queries.Case, error)
+	TimelineOf(ctx context.Context, c *queries.Case, view queries.View) (queries.Timeline, error)
+	ReplayOf(ctx context.Context, c *queries.Case, moment queries.Moment, view queries.View) (queries.Replay, error)
+	EventsOf(ctx context.Context, c *queries.Case, from uint64, limit int, view queries.View) ([]queries.EventView, error)
+	DetailOf(ctx context.Context, c *queries.Case, actor event.Actor, view queries.View) (queries.DossierDetail, error)
 	Looks(ctx context.Context, code string) ([]queries.Look, error)
 }
 
