@@ -30,8 +30,8 @@ type cluster struct {
 	store   *embedded.Store
 	members []*member
 
-	mu     sync.Mutex
-	leader int // -1: there is none
+	mu     sync.Mutex // also of the members' addresses
+	leader int        // -1: there is none
 }
 
 type member struct {
@@ -104,7 +104,9 @@ func (c *cluster) elect(t testing.TB, number int) {
 func (m *member) serve(t testing.TB, serve func(net.Listener) error, stop func() error) {
 	t.Helper()
 	l := esdbtest.Listen(t, m.address)
+	m.cluster.mu.Lock() // the other members tell of this one
 	m.address = l.Addr().String()
+	m.cluster.mu.Unlock()
 	served := make(chan error, 1)
 	go func() { served <- serve(l) }()
 	m.halt = func() error { return errors.Join(stop(), <-served) }
@@ -129,12 +131,15 @@ func (m *member) refuse(_ any, call grpc.ServerStream) error {
 		return status.Error(codes.Unimplemented, "an old server")
 	}
 	m.cluster.mu.Lock()
-	leader := m.cluster.leader
+	leader, address := m.cluster.leader, ""
+	if leader >= 0 {
+		address = m.cluster.members[leader].address
+	}
 	m.cluster.mu.Unlock()
 	if leader < 0 {
 		return status.Error(codes.Unavailable, "Leader info not available")
 	}
-	host, port, err := net.SplitHostPort(m.cluster.members[leader].address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return err
 	}
