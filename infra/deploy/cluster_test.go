@@ -3,7 +3,6 @@ package deploy_test
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 
 	"dossierledger/infra/keys"
 	"dossierledger/infra/nats"
+	"dossierledger/infra/nats/natstest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -129,7 +129,7 @@ func TestNATS(t *testing.T) {
 	write("accounts/accounts.conf", fill.Replace(accounts[1]))
 	conf := read(t, cluster+"/config/nats.conf")
 	reach := strings.ReplaceAll(fill.Replace(of[1]), "/secrets/cluster/", filepath.Join(folder, "certificates")+"/")
-	free := freePorts(t, 2*len(pods(set)))
+	free := natstest.FreePorts(t, 2*len(pods(set)))
 	clients, routes := free[:len(free)/2], free[len(free)/2:]
 	for i, pod := range pods(set) {
 		for _, named := range []struct {
@@ -177,26 +177,11 @@ func TestNATS(t *testing.T) {
 
 func eventually(t *testing.T, what string, holds func() bool, err *error) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it did not come about: %s: %v", what, *err)
 		}
 	}
-}
-
-// freePorts gives ports that nobody listens on.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close() //nolint:errcheck // it is to be free again
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // startNATS starts a server as a file says, which stops with the test.
@@ -216,7 +201,7 @@ func startNATS(t *testing.T, file string) *server.Server {
 	}
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	go s.Start()
-	if !s.ReadyForConnections(time.Minute) {
+	if !s.ReadyForConnections(5 * time.Minute) {
 		t.Fatalf("%s: the server does not start", file)
 	}
 	return s

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"dossierledger/infra/nats/natstest"
 )
 
 // TestLoadBalancer lets HAProxy itself read its configuration.
@@ -92,7 +94,7 @@ func TestANodeThatDrainsLosesNoRequest(t *testing.T) {
 	for i, n := range nodes {
 		servers += fmt.Sprintf("    server ledger-%d %s\n", i+1, n.server.Listener.Addr())
 	}
-	ports := freePorts(t, 2)
+	ports := natstest.FreePorts(t, 2)
 	config := strings.NewReplacer("/etc/haproxy/site.pem", site, "maxconn 20000", "maxconn 200", "bind :8443", fmt.Sprintf("bind 127.0.0.1:%d", ports[0]), "bind :8080", fmt.Sprintf("bind 127.0.0.1:%d", ports[1])).
 		Replace(template.ReplaceAllString(read(t, "haproxy/haproxy.cfg"), servers))
 	file := filepath.Join(folder, "haproxy.cfg")
@@ -165,7 +167,9 @@ func TestANodeThatDrainsLosesNoRequest(t *testing.T) {
 	leaving.drains.Store(true)
 	eventually(t, "a node that drains is left out", func() bool {
 		before := leaving.answered.Load()
-		time.Sleep(300 * time.Millisecond)
+		for _, n := range nodes[1:] {
+			several(n)
+		}
 		return leaving.answered.Load() == before
 	}, &err)
 	leaving.server.Close()

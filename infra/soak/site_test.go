@@ -23,6 +23,7 @@ import (
 
 	"dossierledger/domain/dossier"
 	"dossierledger/infra/eventstore/embedded"
+	"dossierledger/infra/nats/natstest"
 )
 
 // site is one arrangement of processes with the people and subscribers around it.
@@ -100,23 +101,11 @@ func (s *site) program(name, exe string, args ...string) *program {
 	return &program{t: s.t, name: name, exe: exe, args: args, env: environment(s.t), log: filepath.Join(s.dir, name+".log")}
 }
 
-// freeAddress gives an address that nobody listens on, below the ports that
-// outgoing connections are given, so that it stays free between two starts.
+// freeAddress gives an address that nobody listens on, and that stays free between
+// two starts.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		if err := listener.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return address
-	}
-	t.Fatal("no free address was found")
-	return ""
+	return fmt.Sprintf("127.0.0.1:%d", natstest.FreePorts(t, 1)[0])
 }
 
 func (s *site) write(name, text string) string {

@@ -4,11 +4,13 @@ package natstest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func With(t testing.TB, change func(*server.Options)) *Server {
 // Cluster starts servers that form one cluster.
 func Cluster(t testing.TB, size int) []*Server {
 	t.Helper()
-	ports := free(t, size)
+	ports := FreePorts(t, size)
 	var routes []*url.URL
 	for _, port := range ports {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
@@ -148,16 +150,31 @@ func addresses(servers []*Server) []string {
 	return all
 }
 
-func free(t testing.TB, n int) []int {
+// given are the ports that FreePorts gave in this process.
+var given sync.Map
+
+// FreePorts gives loopback ports that nobody listens on, none of them twice. They
+// are below those that the system gives to whoever asks for any, so that none is
+// taken by another test before it is listened on, or while a server is stopped.
+func FreePorts(t testing.TB, n int) []int {
 	t.Helper()
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 * n {
+		if len(ports) == n {
+			return ports
+		}
+		port := 20000 + rand.IntN(12000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() //nolint:errcheck // it only held the port
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if _, twice := given.LoadOrStore(port, true); !twice {
+			ports = append(ports, port)
+		}
 	}
-	return ports
+	t.Fatalf("%d of %d free ports were found", len(ports), n)
+	return nil
 }
