@@ -103,9 +103,12 @@ func TestConsumersOfAGroupShareTheEventsAndGroupsDoNot(t *testing.T) {
 		var all []uint64
 		shares := map[int]int{}
 		done := make(chan struct{})
+		var sharing sync.WaitGroup // nobody is done with their first before everybody has one
+		sharing.Add(3)
 		for i := range 3 {
 			messages := consume(t, consumer(t, n.Store, bus.GroupConfig{Group: group}), "s")
 			go func() {
+				first := sync.OnceFunc(func() { sharing.Done(); sharing.Wait() })
 				for m := range messages {
 					page, _ := bus.PageOf(m)
 					mu.Lock()
@@ -115,7 +118,7 @@ func TestConsumersOfAGroupShareTheEventsAndGroupsDoNot(t *testing.T) {
 						close(done)
 					}
 					mu.Unlock()
-					time.Sleep(time.Millisecond) // so that there is something to share
+					first()
 					m.Ack()
 				}
 			}()

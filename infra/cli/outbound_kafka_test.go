@@ -18,24 +18,29 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// consumed reads what a topic holds, and lists by key the sequences of the events,
-// each once, in the order of their first coming.
-func consumed(t *testing.T, brokers []string, topic string) map[string][]string {
+// consumed reads all that a topic holds, and lists by key the sequences of the
+// events, each once, in the order of their first coming.
+func consumed(t *testing.T, broker *kfake.Cluster, topic string) map[string][]string {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(100*time.Millisecond))
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.ListenAddrs()...), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
+	left := int64(0)
+	for _, p := range broker.PartitionInfos(topic) {
+		left += p.HighWatermark - p.LogStartOffset
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	found := map[string][]string{}
-	for empty := 0; empty < 3; {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		records := client.PollFetches(ctx).Records()
-		cancel()
-		if empty++; len(records) > 0 {
-			empty = 0
+	for left > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("%d messages were not read: %v", left, err)
 		}
-		for _, r := range records {
+		for _, r := range fetches.Records() {
+			left--
 			var e outbound.CloudEvent
 			if err := json.Unmarshal(r.Value, &e); err != nil || e.PartitionKey != string(r.Key) {
 				t.Fatalf("under %s: %s %v", r.Key, r.Value, err)
@@ -87,7 +92,7 @@ receivers:
 		return strings.Contains(shown, `"outbound warehouse","state":"live"`) && strings.Contains(shown, `"behind":0,"given_up":2`)
 	})
 	s.stop(t)
-	before := consumed(t, broker.ListenAddrs(), "dossiers")
+	before := consumed(t, broker, "dossiers")
 	for key, sequences := range wanted {
 		if slices.Contains(chosen, key) {
 			sequences = nil
@@ -110,7 +115,7 @@ receivers:
 		return strings.Contains(shown, `"outbound warehouse","state":"live"`) && strings.Contains(shown, `"behind":0,"given_up":0`)
 	})
 	s.stop(t)
-	after := consumed(t, broker.ListenAddrs(), "dossiers")
+	after := consumed(t, broker, "dossiers")
 	for key, sequences := range wanted {
 		if !slices.Equal(after[key], sequences) {
 			t.Errorf("of %s came %v, want %v", key, after[key], sequences)

@@ -144,6 +144,7 @@ func TestKilledWhilePeopleSubmit(t *testing.T) {
 		s := start(t, dir)
 		token := s.token("citizen-an")
 		mu.Lock()
+		before := len(acknowledged)
 		for key, code := range acknowledged {
 			status, answer, err := s.post("/api/v1/dossiers", token, key, submission)
 			if err != nil || status >= 300 || answer["code"] != code {
@@ -183,7 +184,14 @@ func TestKilledWhilePeopleSubmit(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Duration(150+rand.IntN(350)) * time.Millisecond)
+		// The clock starts when something was acknowledged, so that a slow machine
+		// kills under load too.
+		for told := false; !told && !t.Failed(); time.Sleep(5 * time.Millisecond) {
+			mu.Lock()
+			told = len(acknowledged) >= before+4
+			mu.Unlock()
+		}
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
 		if err := s.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

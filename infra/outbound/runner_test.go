@@ -294,8 +294,9 @@ func TestIdleDeliveriesWriteNothing(t *testing.T) {
 	w, r := open(t), &receiver{}
 	run := running(t, w.config(r))
 	w.submit(t, "A-1", office)
-	eventually(t, "delivered and written", func() bool { return len(r.seen()) == 1 && w.progress(t) != nil })
-	time.Sleep(20 * time.Millisecond)
+	eventually(t, "delivered", func() bool { return len(r.seen()) == 1 })
+	w.workedOff(t, run, "dossier-")
+	eventually(t, "and written", func() bool { p := w.progress(t); return p != nil && p.Next == run.Status().Next })
 	before, _, err := w.store.Head(t.Context())
 	must(t, err)
 	w.append(t, "agency-X", access.PersonalDataErased{Subject: "p-1"}) // not for the receiver
