@@ -206,11 +206,10 @@ func running(t *testing.T, config policies.Config) (r *policies.Runner, stop fun
 // eventually waits for something that another goroutine brings about.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 5000 {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if holds() {
 			return
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 	t.Fatalf("it did not come about: %s", what)
 }

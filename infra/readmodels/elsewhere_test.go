@@ -36,7 +36,7 @@ func TestTheTablesAreKeptElsewhere(t *testing.T) {
 	}
 	for i := range 3 {
 		written := w.act("a", "x", monday.Add(time.Duration(i)*time.Hour))
-		if err := waits(there, written.Position, time.Minute); err != nil {
+		if err := waits(there, written.Position, 5*time.Minute); err != nil {
 			t.Fatalf("waiting for another process: %v", err)
 		}
 		if n := w.count("SELECT count() FROM events FINAL"); n != uint64(i+1) {
@@ -60,7 +60,7 @@ func TestTheTablesAreKeptElsewhere(t *testing.T) {
 	stop()
 	heldThere.Store(true)
 	w.run(there)
-	if err := waits(here, last.Position, time.Minute); err != nil {
+	if err := waits(here, last.Position, 5*time.Minute); err != nil {
 		t.Errorf("after a hand-over: %v", err)
 	}
 	if n := w.count("SELECT count() FROM events FINAL"); n != 4 {

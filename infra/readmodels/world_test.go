@@ -133,7 +133,7 @@ func (w *world) run(r *readmodels.Runner) (stop func()) {
 
 func (w *world) catchUp(r *readmodels.Runner) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if err := r.CatchUp(ctx, nil); err != nil {
 		w.t.Fatal(err)

@@ -166,7 +166,7 @@ func TestDispatchToSingleFillsOneSubscriberFirst(t *testing.T) {
 func TestWhatIsNotAnsweredIsSentAgainAndParkedInTheEnd(t *testing.T) {
 	n := esdbtest.StartNode(t)
 	c, ctx := connect(t, n.URL()), t.Context()
-	quick := settings(func(s *esdb.PersistentSubscriptionSettings) { s.MessageTimeout, s.MaxRetryCount = 150, 2 })
+	quick := settings(func(s *esdb.PersistentSubscriptionSettings) { s.MessageTimeout, s.MaxRetryCount = 1000, 2 })
 	if err := c.CreatePersistentSubscription(ctx, "a", "g", esdb.PersistentStreamSubscriptionOptions{Settings: quick, StartFrom: esdb.Start{}}); err != nil {
 		t.Fatal(err)
 	}
