@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"dossierledger/domain/event"
@@ -69,6 +70,22 @@ func newAppends(writers, batch, events int) *appends {
 		}
 	}
 	return a
+}
+
+// drawn are the same batches under ids that follow from nothing, as those of
+// commands without an Idempotency-Key do.
+func (a *appends) drawn() *appends {
+	d := &appends{batches: make([][][]eventstore.Proposed, len(a.batches)), bare: a.bare, events: a.events}
+	for w, batches := range a.batches {
+		for _, b := range batches {
+			b = slices.Clone(b)
+			for i := range b {
+				b[i].ID[6] = b[i].ID[6]&0x0f | 0x40
+			}
+			d.batches[w] = append(d.batches[w], b)
+		}
+	}
+	return d
 }
 
 // spread has every writer do its pieces one after the other, and all beside

@@ -49,12 +49,17 @@ var overEventStoreDB = Benchmark{
 			if err != nil {
 				return err
 			}
-			err = r.Compare(ctx, Pair{
-				Name: fmt.Sprintf("append, %d writers × %d events, adapter", r.Clients, batch), Unit: "events/s",
-				Subject: Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return work.throughAdapter(ctx, r) }},
-			})
-			if err != nil {
-				return err
+			for _, c := range []struct {
+				name string
+				work *appends
+			}{{"adapter", work}, {"adapter, ids that were drawn", work.drawn()}} {
+				err = r.Compare(ctx, Pair{
+					Name: fmt.Sprintf("append, %d writers × %d events, %s", r.Clients, batch, c.name), Unit: "events/s",
+					Subject: Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return c.work.throughAdapter(ctx, r) }},
+				})
+				if err != nil {
+					return err
+				}
 			}
 		}
 		return readEverything(ctx, r)

@@ -52,9 +52,12 @@ func (s *Store) submit(
 func (s *Store) try(
 	ctx context.Context, stream string, expected event.Expected, events []eventstore.Proposed, sent *bool,
 ) (event.Written, error) {
-	t, err := s.look(ctx, stream)
-	if err != nil {
-		return event.Written{}, err
+	t := s.seen(stream, expected, events)
+	if t == nil || *sent {
+		var err error
+		if t, err = s.look(ctx, stream); err != nil {
+			return event.Written{}, err
+		}
 	}
 	if w, found, err := s.repetition(ctx, stream, t, events); err != nil || found {
 		if err == nil && *sent && !elsewhere(expected, w.Revision, len(events)) {
@@ -99,6 +102,17 @@ func (s *Store) try(
 	return w, nil
 }
 
+// seen is a stream's end as it was seen last, where an append need not look again:
+// it expects that very end, so that the server refuses it where there is more, and
+// nobody else can have put its ids behind.
+func (s *Store) seen(stream string, expected event.Expected, events []eventstore.Proposed) *tail {
+	revision, exact := expected.Revision()
+	if t, known := s.tails.Get(stream); known && exact && t.exists && t.last == revision && allDrawn(events) {
+		return t
+	}
+	return nil
+}
+
 // elsewhere says whether a batch that is in a stream up to a revision is not where
 // an append with an expectation would have put it: then another append did.
 func elsewhere(expected event.Expected, last uint64, batch int) bool {
@@ -112,7 +126,7 @@ func elsewhere(expected event.Expected, last uint64, batch int) bool {
 // another program has just put other content under the same ids, the server answers
 // as if it had been this one. An id that was drawn is nobody else's.
 func (s *Store) ours(ctx context.Context, stream string, last uint64, events []eventstore.Proposed) (bool, error) {
-	if !slices.ContainsFunc(events, func(e eventstore.Proposed) bool { return e.ID.Version() != drawn }) {
+	if allDrawn(events) {
 		return true, nil
 	}
 	first, seen := last+1-uint64(len(events)), false
@@ -135,8 +149,12 @@ func (s *Store) ours(ctx context.Context, stream string, last uint64, events []e
 	return true, nil
 }
 
-// drawn is the version of ids that follow from nothing.
-const drawn = 4
+// allDrawn says whether the ids of some events follow from nothing, so that nobody
+// else has them.
+func allDrawn(events []eventstore.Proposed) bool {
+	const drawn = 4
+	return !slices.ContainsFunc(events, func(e eventstore.Proposed) bool { return e.ID.Version() != drawn })
+}
 
 // beaten finds out why the server refused: the batch is there already, or
 // somebody else was first.
