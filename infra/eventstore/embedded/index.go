@@ -44,6 +44,7 @@ type index struct {
 	fingers     fingers
 	tableEvents uint64
 	tables      atomic.Pointer[tables]
+	extents     *extents
 	// due takes the sightings of which a table is to be made; where it is nil, the
 	// feeder makes it itself.
 	due chan sightings
@@ -169,6 +170,7 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 		return err
 	}
 	x.whole = next
+	x.extents.tell(batches)
 	x.advance(next.next)
 	return x.keepFull()
 }
@@ -424,48 +426,6 @@ func (s *Store) numberOf(stream string) (number uint64, ok bool, err error) {
 		return 0, false, nil
 	}
 	return get40(value), true, nil
-}
-
-// begin is where a stream begins, which never changes.
-type begin struct {
-	number   uint64
-	position uint64 // that of its first event
-}
-
-// beginsKept bounds the streams of which it is remembered, a hundred bytes and
-// the name each.
-const beginsKept = 1 << 16
-
-// beginOf looks up where a stream begins, without the index where it was asked
-// for lately.
-func (s *Store) beginOf(stream string) (b begin, ok bool, err error) {
-	if b, ok := s.begins.Get(stream); ok {
-		return b, true, nil
-	}
-	if b.number, ok, err = s.numberOf(stream); err != nil || !ok {
-		return begin{}, false, err
-	}
-	it, err := s.index.db.NewIter(&pebble.IterOptions{
-		LowerBound: streamKey(b.number, 0), UpperBound: streamKey(b.number+1, 0),
-	})
-	if err != nil {
-		return begin{}, false, s.indexDamaged(err, "stream "+stream)
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	if !it.First() {
-		return begin{}, false, s.indexDamaged(cmp.Or(it.Error(), errIndexShape), "stream "+stream)
-	}
-	value, err := it.ValueAndErr()
-	if err != nil {
-		return begin{}, false, s.indexDamaged(err, "stream "+stream)
-	}
-	r, ok := decodeRun(it.Key(), value)
-	if !ok || r.firstRevision() != 0 {
-		return begin{}, false, s.indexDamaged(errIndexShape, "stream "+stream)
-	}
-	b.position = r.firstPosition()
-	s.begins.Add(stream, b)
-	return b, true, nil
 }
 
 // headIn finds the last revision of a stream in the index.

@@ -17,7 +17,6 @@ import (
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-	lru "github.com/hashicorp/golang-lru/v2"
 )
 
 // Options say where and how a store is opened.
@@ -104,11 +103,9 @@ type Store struct {
 	closed  error
 	workers sync.WaitGroup
 
-	watches watches
-	mark    *watermark
-	listing listing
-	// begins are where streams begin that were read lately.
-	begins    *lru.Cache[string, begin]
+	watches   watches
+	mark      *watermark
+	listing   listing
 	described described
 
 	committer committerState
@@ -179,11 +176,6 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
 	}
-	begins, err := lru.New[string, begin](beginsKept)
-	if err != nil {
-		return nil, fmt.Errorf("open the event store: %w", err)
-	}
-	s.begins = begins
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

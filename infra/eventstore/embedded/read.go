@@ -363,12 +363,16 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 		return nil, err
 	}
 	if !c.known {
-		at, ok, err := c.store.beginOf(c.stream)
+		of, ok, err := c.store.extentOf(c.stream)
 		if err != nil || !ok {
 			c.ended = true
 			return nil, err
 		}
-		c.number, c.known, c.exists = at.number, true, at.position < c.horizon
+		c.number, c.known, c.exists = of.number, true, of.first < c.horizon
+		if !c.backwards && c.from > of.last.Load() {
+			c.ended = true
+			return nil, nil
+		}
 	}
 	if err := c.locate(limit); err != nil {
 		return nil, err

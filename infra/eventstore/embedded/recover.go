@@ -193,6 +193,9 @@ func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, 
 	x.fingers, x.tableEvents = fingersOf(s.events.id), s.tableEvents
 	x.tables.Store(&tables{})
 	s.described = described{fingers: x.fingers, names: map[fingerprint]struct{}{}}
+	if x.extents, err = newExtents(); err != nil {
+		return "", s.openFailed(err)
+	}
 	s.index = x
 	_, statErr := s.fs.Stat(dir)
 	if err := s.fs.MkdirAll(dir, 0o750); err != nil {

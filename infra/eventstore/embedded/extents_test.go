@@ -1,0 +1,116 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"dossierledger/domain/event"
+	"dossierledger/infra/eventstore"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
+)
+
+// given a stream that is asked for before it exists, read when it does, and read
+// behind its end, then each answer is of that moment: not there, there, nothing more.
+func TestWhereAStreamBeginsIsRememberedOnlyOnceItDoes(t *testing.T) {
+	s, err := Open(t.Context(), Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	read := func(from uint64) (n int, err error) {
+		for _, err := range s.ReadStream(t.Context(), "a", eventstore.StreamRead{From: &from}) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	if _, err := read(0); !errors.Is(err, eventstore.ErrStreamNotFound) {
+		t.Fatalf("before there is a stream: %v", err)
+	}
+	for i := range 3 {
+		p := eventstore.Proposed{ID: uuid.New(), Type: "t.v1", Data: fmt.Appendf(nil, `{"n":%d}`, i)}
+		if _, err := s.Append(t.Context(), "a", event.Any, p); err != nil {
+			t.Fatal(err)
+		}
+		for from, want := range []int{i + 1, i} {
+			if n, err := read(uint64(from)); err != nil || n != want {
+				t.Errorf("of %d events from revision %d: %d, %v", i+1, from, n, err)
+			}
+		}
+		if n, err := read(uint64(i + 1)); err != nil || n != 0 {
+			t.Errorf("behind the end: %d, %v", n, err)
+		}
+	}
+	if of, ok := s.index.extents.lately.Get("a"); !ok || of.first != 0 || of.last.Load() != 2 {
+		t.Errorf("remembered is %+v (%t)", of, ok)
+	}
+}
+
+// given streams that are read for the first time while something is appended to
+// them, then whoever reads behind an append that was answered finds it.
+func TestWhereAStreamEndsIsNeverRememberedAsItWasBefore(t *testing.T) {
+	s := opens(t, Options{Dir: "ledger", FS: vfs.NewMem()})
+	defer closeStore(t, s)
+	proposed := func() eventstore.Proposed { return eventstore.Proposed{ID: uuid.New(), Type: "t.v1"} }
+	read := func(stream string, from uint64) (n int) {
+		for _, err := range s.ReadStream(t.Context(), stream, eventstore.StreamRead{From: &from}) {
+			if err != nil {
+				t.Error(err)
+			}
+			n++
+		}
+		return n
+	}
+	var others sync.WaitGroup
+	for writer := range 4 {
+		others.Go(func() {
+			for i := range 300 {
+				stream := fmt.Sprint(writer, "-", i)
+				if _, err := s.Append(t.Context(), stream, event.None, proposed()); err != nil {
+					t.Error(err)
+					return
+				}
+				for revision := range uint64(3) {
+					var beside sync.WaitGroup
+					beside.Go(func() { read(stream, revision+1) })
+					if _, err := s.Append(t.Context(), stream, event.Exists, proposed()); err != nil {
+						t.Error(err)
+					}
+					if n := read(stream, revision+1); n != 1 {
+						t.Errorf("%d events behind revision %d of %s", n, revision, stream)
+					}
+					beside.Wait()
+				}
+			}
+		})
+	}
+	others.Wait()
+}
+
+// An extent that was found while the index was told of more is not kept.
+func TestAnExtentFoundMeanwhileIsNotKept(t *testing.T) {
+	e, err := newExtents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := e.mark()
+	e.tell([]batchEntry{{stream: "a", firstRevision: 1, count: 2}})
+	e.keep("a", new(extent), told)
+	if _, kept := e.lately.Get("a"); kept {
+		t.Error("it is kept")
+	}
+	e.keep("a", new(extent), e.mark())
+	e.tell([]batchEntry{{stream: "b", count: 1}, {stream: "a", firstRevision: 3, count: 2}})
+	if of, kept := e.lately.Get("a"); !kept || of.last.Load() != 4 {
+		t.Errorf("kept %t, and behind what was told", kept)
+	}
+}
