@@ -24,6 +24,10 @@ type importCommand struct {
 	CaseType   string `placeholder:"TYPE" help:"OCEL: the object type that makes a case (default: the one with most events)."`
 }
 
+// importCache is the cache of a store that hardly looks back: what it reads of its
+// index, to put tables together, is not read again.
+const importCache = 16 << 20
+
 // Run takes over a log into the ledger in the data folder.
 func (c *importCommand) Run(w *world) error {
 	opts := historylog.Options{Format: historylog.Format(c.Format), CaseType: c.CaseType}
@@ -47,7 +51,9 @@ func (c *importCommand) Run(w *world) error {
 		return fmt.Errorf("import: %s is a folder, not a log", c.File)
 	}
 	defer steadyMemory(112 << 20)()
-	l, err := w.open()
+	config := w.config()
+	config.StoreCache = importCache
+	l, err := ledger.Open(w.ctx, config)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,9 @@ func OpenStore(ctx context.Context, config Config) (eventstore.Store, error) {
 		return nil, err
 	}
 	if config.EventStoreFile == "" {
-		return embedded.Open(ctx, embedded.Options{Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now})
+		return embedded.Open(ctx, embedded.Options{
+			Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now, CacheBytes: config.StoreCache,
+		})
 	}
 	connection, err := readSecret(config.EventStoreFile)
 	if err != nil {

@@ -43,6 +43,9 @@ type Config struct {
 	// EventStoreFile holds the connection string of an EventStoreDB; empty is the
 	// embedded store. It is a file because the string holds a password.
 	EventStoreFile string
+	// StoreCache is how many bytes of its index the embedded store keeps in memory;
+	// 0 is its own choice.
+	StoreCache int64
 
 	// ClickHouseDSNFile holds the DSN of a server or cluster; empty is the
 	// embedded engine. It is a file because a DSN holds a password.
