@@ -2,6 +2,7 @@ package queries
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,18 +122,23 @@ func (p *partText) write(standing Timeline, entries any) error {
 
 // textWriter writes JSON as the API's encoder does, member by member.
 type textWriter struct {
-	out bytes.Buffer
-	err error
+	out     bytes.Buffer
+	encoder *json.Encoder // into out
+	err     error
 }
 
-var writers = sync.Pool{New: func() any { return new(textWriter) }}
+var writers = sync.Pool{New: func() any {
+	w := new(textWriter)
+	w.encoder = json.NewEncoder(&w.out)
+	w.encoder.SetEscapeHTML(false)
+	return w
+}}
 
 func (w *textWriter) member(name string, value any) {
 	w.out.WriteString(name)
-	encoder := json.NewEncoder(&w.out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil && w.err == nil {
-		w.err = err
+	if err := w.encoder.Encode(value); err != nil {
+		w.err = cmp.Or(w.err, err)
+		return // nothing was written
 	}
 	w.out.Truncate(w.out.Len() - 1) // the line break
 }
