@@ -158,6 +158,29 @@ func TestReplayingADossier(t *testing.T) {
 
 func trim(number any) string { return strconv.FormatFloat(number.(float64), 'f', -1, 64) }
 
+// The text of a timeline goes out from where it is kept: whole each time, with its
+// size in header and log, and not at all where there is nothing new or only the
+// headers are asked for.
+func TestATimelineIsSentWhole(t *testing.T) {
+	s := open(t, nil)
+	path := s.submitted() + "/timeline"
+	first := s.get("", path).is(t, 200)
+	size := strconv.Itoa(len(first.body))
+	if again := s.get("", path).is(t, 200); again.body != first.body || first.header.Get("Content-Length") != size {
+		t.Errorf("%s bytes, announced as %s, and then\n%s", size, first.header.Get("Content-Length"), again.body)
+	}
+	if log := s.logs.String(); strings.Count(log, `"bytes":`+size+`,`) != 2 {
+		t.Errorf("the log does not tell twice of %s bytes:\n%s", size, log)
+	}
+	if head := s.do(call{method: "HEAD", path: path}).is(t, 200); head.body != "" || head.header.Get("ETag") != first.header.Get("ETag") {
+		t.Errorf("only headers: %s %q", head.header.Get("ETag"), head.body)
+	}
+	seen := map[string]string{"If-None-Match": first.header.Get("ETag")}
+	if same := s.do(call{method: "GET", path: path, header: seen}).is(t, 304); same.body != "" {
+		t.Errorf("nothing new: %q", same.body)
+	}
+}
+
 // A history of an older system has its own words, and no state.
 func TestAHistoryOfAnOlderSystem(t *testing.T) {
 	s := open(t, nil)
