@@ -174,6 +174,13 @@ func (w *world) open() (*ledger.Ledger, error) {
 	return ledger.Open(w.ctx, w.config())
 }
 
+// read opens the ledger for a command that appends hardly anything.
+func (w *world) read() (*ledger.Ledger, error) {
+	config := w.config()
+	config.Reading = true
+	return ledger.Open(w.ctx, config)
+}
+
 // config is what the flags say of the ledger.
 func (w *world) config() ledger.Config {
 	return ledger.Config{

@@ -60,7 +60,7 @@ func (c *doctorCommand) Run(w *world) error {
 const restoreEvents = "restore the event store from a backup: a damaged record is never served"
 
 func (c *doctorCommand) examine(w *world, d *diagnosis) {
-	l, err := w.open()
+	l, err := w.read()
 	if !d.note("event store, keys and registers", err, "open in "+w.opts.Data, wayOutOf(err)) {
 		return
 	}

@@ -35,7 +35,7 @@ type historyEvent struct {
 
 // Run prints the events of a dossier, in order, as they are stored.
 func (c *historyCommand) Run(w *world) error {
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (c *outboundCommand) Run(w *world) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (c *policiesCommand) Run(w *world) error {
 	if at != nil && !c.DryRun {
 		return usage("--at goes with --dry-run: what is done is done now")
 	}
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return err
 	}

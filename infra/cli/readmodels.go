@@ -7,7 +7,7 @@ import (
 // caughtUp opens the ledger with its read models and brings them up to the
 // last event.
 func (w *world) caughtUp() (*ledger.Ledger, *ledger.ReadModels, error) {
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return nil, nil, err
 	}

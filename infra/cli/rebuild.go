@@ -19,7 +19,7 @@ type rebuildCommand struct {
 // and puts them in their place.
 func (c *rebuildCommand) Run(w *world) error {
 	defer steadyMemory(128 << 20)()
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (c *replayCommand) Run(w *world) error {
 	if at != nil {
 		moment.At = *at
 	}
-	l, err := w.open()
+	l, err := w.read()
 	if err != nil {
 		return err
 	}

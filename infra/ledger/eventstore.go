@@ -27,7 +27,7 @@ func OpenStore(ctx context.Context, config Config) (eventstore.Store, error) {
 	}
 	if config.EventStoreFile == "" {
 		return embedded.Open(ctx, embedded.Options{
-			Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now, CacheBytes: config.StoreCache,
+			Dir: filepath.Join(config.Data, "events"), Logger: config.Logger, Now: config.Now, Reading: config.Reading, CacheBytes: config.StoreCache,
 		})
 	}
 	connection, err := readSecret(config.EventStoreFile)

@@ -43,6 +43,8 @@ type Config struct {
 	// EventStoreFile holds the connection string of an EventStoreDB; empty is the
 	// embedded store. It is a file because the string holds a password.
 	EventStoreFile string
+	// Reading says that hardly anything will be appended, see embedded.Options.
+	Reading bool
 	// StoreCache is how many bytes of its index the embedded store keeps in memory;
 	// 0 is its own choice.
 	StoreCache int64
