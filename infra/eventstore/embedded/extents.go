@@ -59,7 +59,7 @@ func (s *extents) mark() (told uint64) {
 	return s.told
 }
 
-// keep remembers a extent that was found in the index, unless the index was told of
+// keep remembers an extent that was found in the index, unless the index was told of
 // something meanwhile: that could be missing in it.
 func (s *extents) keep(stream string, found *extent, told uint64) {
 	s.mu.Lock()

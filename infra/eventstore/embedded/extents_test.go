@@ -15,15 +15,8 @@ import (
 // given a stream that is asked for before it exists, read when it does, and read
 // behind its end, then each answer is of that moment: not there, there, nothing more.
 func TestWhereAStreamBeginsIsRememberedOnlyOnceItDoes(t *testing.T) {
-	s, err := Open(t.Context(), Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := opens(t, Options{Dir: t.TempDir()})
+	defer closeStore(t, s)
 	read := func(from uint64) (n int, err error) {
 		for _, err := range s.ReadStream(t.Context(), "a", eventstore.StreamRead{From: &from}) {
 			if err != nil {

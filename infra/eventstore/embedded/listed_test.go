@@ -15,15 +15,8 @@ import (
 // Whether the indexes are asked or the ledger is walked, a filtered read gives
 // the same events.
 func TestAReadByTheIndexesGivesWhatAWalkGives(t *testing.T) {
-	s, err := Open(t.Context(), Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := opens(t, Options{Dir: t.TempDir()})
+	defer closeStore(t, s)
 	names := []string{"a", "ab", "a-1", "a-2", "b-1", "b-2", "c-\xc3\xa9", "z"}
 	for i := range 600 {
 		batch := make([]eventstore.Proposed, 1+i%4)
@@ -79,15 +72,8 @@ func TestAReadByTheIndexesGivesWhatAWalkGives(t *testing.T) {
 }
 
 func TestAReadOfMuchOfTheLedgerIsAWalk(t *testing.T) {
-	s, err := Open(t.Context(), Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := opens(t, Options{Dir: t.TempDir()})
+	defer closeStore(t, s)
 	for i := range 64 {
 		if _, err := s.Append(t.Context(), fmt.Sprint("s-", i), event.Any, eventstore.Proposed{ID: uuid.New(), Type: "x"}); err != nil {
 			t.Fatal(err)

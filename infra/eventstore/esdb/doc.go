@@ -43,8 +43,9 @@
 // EventStoreDB answers a repeated append as it answered the first. So what is new at
 // the stream's end is read before an append, and appends of one Store to one stream
 // take turns. It is not read where the append expects the end that was seen last and
-// its ids were drawn: the server refuses it where there is more. A batch that is found there is not sent again; one that this
-// very call had sent before its connection was lost is not called repeated.
+// its ids were drawn: the server refuses it where there is more. A batch that is found
+// there is not sent again; one that this very call had sent before its connection was
+// lost is not called repeated.
 //
 // Two processes may send the same ids at the same moment, one between the other's
 // look and append, and both are then answered as the first. So ids that follow from

@@ -9,7 +9,6 @@ import (
 
 	"dossierledger/domain/event"
 	"dossierledger/infra/eventstore"
-	"dossierledger/infra/eventstore/esdbserver"
 	"dossierledger/infra/eventstore/esdbserver/esdbtest"
 )
 
@@ -33,19 +32,7 @@ func TestAnAppendBehindWhatWasSeenDoesNotLookFirst(t *testing.T) {
 	t.Parallel()
 	n := esdbtest.StartNode(t)
 	store := &counting{Store: n.Store}
-	server, err := esdbserver.New(store, esdbserver.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := esdbtest.Listen(t, "127.0.0.1:0")
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	defer func() {
-		if err := errors.Join(server.Close(), <-served); err != nil {
-			t.Error(err)
-		}
-	}()
-	url := "esdb://" + l.Addr().String() + "?tls=false"
+	url := serve(t, store)
 	here, there := open(t, url), open(t, url)
 	appended := func(s eventstore.Store, expected event.Expected, reads int64, events ...eventstore.Proposed) (event.Written, error) {
 		t.Helper()

@@ -30,20 +30,31 @@ func (f failing) ReadAll(ctx context.Context, read eventstore.AllRead) iter.Seq2
 	return func(yield func(eventstore.Recorded, error) bool) { yield(eventstore.Recorded{}, f.refusal) }
 }
 
+// serve puts a server in front of a store until the test ends, and tells where it is.
+func serve(t testing.TB, store eventstore.Store) (url string) {
+	t.Helper()
+	server, err := esdbserver.New(store, esdbserver.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := esdbtest.Listen(t, "127.0.0.1:0")
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), <-served); err != nil {
+			t.Error(err)
+		}
+	})
+	return "esdb://" + l.Addr().String() + "?tls=false"
+}
+
 // TestFaultsOfTheStoreKeepTheirType follows a refusal from the engine behind the
 // server to the caller of the adapter.
 func TestFaultsOfTheStoreKeepTheirType(t *testing.T) {
 	t.Parallel()
 	for _, refusal := range []*fault.Error{eventstore.ErrFull, eventstore.ErrCorrupt, eventstore.ErrInvalid} {
 		n := esdbtest.StartNode(t)
-		server, err := esdbserver.New(failing{n.Store, fault.New(refusal.Kind, refusal.Code, "position 17")}, esdbserver.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := esdbtest.Listen(t, "127.0.0.1:0")
-		served := make(chan error, 1)
-		go func() { served <- server.Serve(l) }()
-		s := open(t, "esdb://"+l.Addr().String()+"?tls=false")
+		s := open(t, serve(t, failing{n.Store, fault.New(refusal.Kind, refusal.Code, "position 17")}))
 		if _, err := s.Append(t.Context(), "a", event.Any, proposed("1")); !errors.Is(err, refusal) {
 			t.Errorf("append: %v, want %s", err, refusal.Code)
 		}
@@ -51,9 +62,6 @@ func TestFaultsOfTheStoreKeepTheirType(t *testing.T) {
 			if !errors.Is(err, refusal) {
 				t.Errorf("read: %+v, %v, want %s", e, err, refusal.Code)
 			}
-		}
-		if err := errors.Join(server.Close(), <-served); err != nil {
-			t.Error(err)
 		}
 	}
 }
