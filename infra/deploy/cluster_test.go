@@ -12,7 +12,7 @@ import (
 
 	"dossierledger/infra/keys"
 	"dossierledger/infra/nats"
-	"dossierledger/infra/nats/natstest"
+	"dossierledger/infra/porttest"
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -129,7 +129,7 @@ func TestNATS(t *testing.T) {
 	write("accounts/accounts.conf", fill.Replace(accounts[1]))
 	conf := read(t, cluster+"/config/nats.conf")
 	reach := strings.ReplaceAll(fill.Replace(of[1]), "/secrets/cluster/", filepath.Join(folder, "certificates")+"/")
-	free := natstest.FreePorts(t, 2*len(pods(set)))
+	free := porttest.Free(t, 2*len(pods(set)))
 	clients, routes := free[:len(free)/2], free[len(free)/2:]
 	for i, pod := range pods(set) {
 		for _, named := range []struct {

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"dossierledger/infra/nats/natstest"
+	"dossierledger/infra/porttest"
 )
 
 // TestLoadBalancer lets HAProxy itself read its configuration.
@@ -94,7 +94,7 @@ func TestANodeThatDrainsLosesNoRequest(t *testing.T) {
 	for i, n := range nodes {
 		servers += fmt.Sprintf("    server ledger-%d %s\n", i+1, n.server.Listener.Addr())
 	}
-	ports := natstest.FreePorts(t, 2)
+	ports := porttest.Free(t, 2)
 	config := strings.NewReplacer("/etc/haproxy/site.pem", site, "maxconn 20000", "maxconn 200", "bind :8443", fmt.Sprintf("bind 127.0.0.1:%d", ports[0]), "bind :8080", fmt.Sprintf("bind 127.0.0.1:%d", ports[1])).
 		Replace(template.ReplaceAllString(read(t, "haproxy/haproxy.cfg"), servers))
 	file := filepath.Join(folder, "haproxy.cfg")

@@ -23,7 +23,7 @@ import (
 
 	"dossierledger/domain/dossier"
 	"dossierledger/infra/eventstore/embedded"
-	"dossierledger/infra/nats/natstest"
+	"dossierledger/infra/porttest"
 )
 
 // site is one arrangement of processes with the people and subscribers around it.
@@ -105,7 +105,7 @@ func (s *site) program(name, exe string, args ...string) *program {
 // two starts.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	return fmt.Sprintf("127.0.0.1:%d", natstest.FreePorts(t, 1)[0])
+	return fmt.Sprintf("127.0.0.1:%d", porttest.Free(t, 1)[0])
 }
 
 func (s *site) write(name, text string) string {

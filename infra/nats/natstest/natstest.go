@@ -4,16 +4,15 @@ package natstest
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"dossierledger/infra/porttest"
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
 )
@@ -47,7 +46,7 @@ func With(t testing.TB, change func(*server.Options)) *Server {
 // Cluster starts servers that form one cluster.
 func Cluster(t testing.TB, size int) []*Server {
 	t.Helper()
-	ports := FreePorts(t, size)
+	ports := porttest.Free(t, size)
 	var routes []*url.URL
 	for _, port := range ports {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
@@ -148,33 +147,4 @@ func addresses(servers []*Server) []string {
 		all = append(all, s.ClientURL())
 	}
 	return all
-}
-
-// given are the ports that FreePorts gave in this process.
-var given sync.Map
-
-// FreePorts gives loopback ports that nobody listens on, none of them twice. They
-// are below those that the system gives to whoever asks for any, so that none is
-// taken by another test before it is listened on, or while a server is stopped.
-func FreePorts(t testing.TB, n int) []int {
-	t.Helper()
-	var ports []int
-	for range 1000 * n {
-		if len(ports) == n {
-			return ports
-		}
-		port := 20000 + rand.IntN(12000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if _, twice := given.LoadOrStore(port, true); !twice {
-			ports = append(ports, port)
-		}
-	}
-	t.Fatalf("%d of %d free ports were found", len(ports), n)
-	return nil
 }
