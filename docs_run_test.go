@@ -295,9 +295,20 @@ func (p *page) run(t *testing.T, d *demonstration) {
 	}
 	shell := exec.CommandContext(ctx, "sh", file)
 	shell.Dir, shell.Env = dir, append(d.environment(), "LC_ALL=C.UTF-8")
+	// What a page starts in the background ends with it, also where the page
+	// fails: it would hold the outputs open, and the failure would not be told.
+	shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	shell.Cancel = func() error { return syscall.Kill(-shell.Process.Pid, syscall.SIGKILL) }
+	shell.WaitDelay = 10 * time.Second
 	var out, errs strings.Builder
 	shell.Stdout, shell.Stderr = &out, &errs
 	failure := shell.Run()
+	if shell.Process == nil {
+		t.Fatal(failure)
+	}
+	if err := syscall.Kill(-shell.Process.Pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		t.Error(err)
+	}
 	rest := out.String()
 	for i, b := range blocks {
 		_, after, reached := strings.Cut(rest, b.mark()+"\n")
