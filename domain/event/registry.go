@@ -14,8 +14,14 @@ type Upcast func(data json.RawMessage) (json.RawMessage, error)
 // Registry knows every event type ever released. It is filled at start and
 // read-only afterwards; it is safe for concurrent reads.
 type Registry struct {
-	decode  map[string]func(json.RawMessage) (Payload, error)
+	shapes  map[string]shape
 	upcasts map[string]upcastStep
+}
+
+// shape is what an event type is today.
+type shape struct {
+	empty  Payload
+	decode func(json.RawMessage) (Payload, error)
 }
 
 type upcastStep struct {
@@ -35,7 +41,7 @@ func (e *UnknownType) Error() string {
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
 	return &Registry{
-		decode:  map[string]func(json.RawMessage) (Payload, error){},
+		shapes:  map[string]shape{},
 		upcasts: map[string]upcastStep{},
 	}
 }
@@ -46,7 +52,7 @@ func Register[T Payload](r *Registry) {
 	var zero T
 	name := zero.EventType()
 	r.mustBeNew(name)
-	r.decode[name] = func(data json.RawMessage) (Payload, error) {
+	r.shapes[name] = shape{zero, func(data json.RawMessage) (Payload, error) {
 		var p T
 		if jsonv2.Unmarshal(data, &p, jsonv2.RejectUnknownMembers(true)) == nil {
 			return p, nil
@@ -59,7 +65,7 @@ func Register[T Payload](r *Registry) {
 			return nil, fmt.Errorf("event.malformed: %s: %w", name, err)
 		}
 		return p, nil
-	}
+	}}
 }
 
 // RegisterUpcast says that events stored as `from` are read as `to`.
@@ -69,9 +75,9 @@ func (r *Registry) RegisterUpcast(from, to string, up Upcast) {
 }
 
 func (r *Registry) mustBeNew(name string) {
-	_, shape := r.decode[name]
+	_, known := r.shapes[name]
 	_, older := r.upcasts[name]
-	if shape || older || name == "" {
+	if known || older || name == "" {
 		panic("event: type name empty or registered twice: " + name)
 	}
 }
@@ -81,8 +87,8 @@ func (r *Registry) mustBeNew(name string) {
 func (r *Registry) Decode(name string, data []byte) (Payload, error) {
 	raw := json.RawMessage(data)
 	for current := name; ; {
-		if decode, ok := r.decode[current]; ok {
-			return decode(raw)
+		if shape, ok := r.shapes[current]; ok {
+			return shape.decode(raw)
 		}
 		step, ok := r.upcasts[current]
 		if !ok {
@@ -96,10 +102,17 @@ func (r *Registry) Decode(name string, data []byte) (Payload, error) {
 	}
 }
 
+// Empty gives the empty payload of a type; ok is false for one of which nobody
+// registered a shape, or that is read as another today.
+func (r *Registry) Empty(name string) (p Payload, ok bool) {
+	shape, ok := r.shapes[name]
+	return shape.empty, ok
+}
+
 // Types lists every name that can be decoded, sorted.
 func (r *Registry) Types() []string {
-	names := make([]string, 0, len(r.decode)+len(r.upcasts))
-	for n := range r.decode {
+	names := make([]string, 0, len(r.shapes)+len(r.upcasts))
+	for n := range r.shapes {
 		names = append(names, n)
 	}
 	for n := range r.upcasts {

@@ -8,31 +8,8 @@ import (
 	"time"
 
 	"dossierledger/domain/event"
-	"dossierledger/domain/legacy"
 	"pgregory.net/rapid"
 )
-
-func legacyRegistry() *event.Registry {
-	r := event.NewRegistry()
-	legacy.Register(r)
-	return r
-}
-
-// checkPayload compares the direct reader with the general one.
-func checkPayload(t interface{ Fatalf(string, ...any) }, kind string, data []byte) (direct bool) {
-	got, ok := readDirect(kind, data)
-	if !ok {
-		return false
-	}
-	want, err := legacyRegistry().Decode(kind, data)
-	if err != nil {
-		t.Fatalf("%s is read as %#v, but is refused in general: %v", data, got, err)
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Fatalf("%s is read as\n%#v\nnot as\n%#v", data, got, want)
-	}
-	return true
-}
 
 func checkMetadata(t interface{ Fatalf(string, ...any) }, data []byte) (direct bool) {
 	got, ok := readMetadata(data)
@@ -64,17 +41,6 @@ func damaged(t *rapid.T, data []byte) []byte {
 	return data
 }
 
-func TestReadingDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		p := anyDirect().Draw(t, "payload")
-		data, _, err := direct(nil, p)
-		if err != nil {
-			return
-		}
-		checkPayload(t, p.EventType(), damaged(t, data))
-	})
-}
-
 func TestReadingMetadataDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := anyText()
@@ -92,19 +58,7 @@ func TestReadingMetadataDirectlyGivesWhatReadingInGeneralGives(t *testing.T) {
 }
 
 // The direct reader must not give up on what is ordinary.
-func TestOrdinaryEventsAreReadDirectly(t *testing.T) {
-	attributes := []legacy.Attribute{{Name: "nhóm", Value: "Một cửa"}, {Name: "count", Type: "int", Value: "3", Depth: 1}}
-	for _, p := range []event.Payload{
-		legacy.ActionRecorded{Source: "s", Case: "c", Activity: "a", Resource: "r", Lifecycle: "l", OffsetMinutes: -420, Attributes: attributes},
-		legacy.ActionRecorded{Source: "s", Case: "c", Activity: "Tiếp nhận"},
-		legacy.CaseDescribed{Source: "s", Case: "c", Attributes: attributes},
-		legacy.CaseDescribed{Source: "s", Case: "c", Attributes: []legacy.Attribute{}},
-	} {
-		data, _, err := direct(nil, p)
-		if err != nil || !checkPayload(t, p.EventType(), data) {
-			t.Errorf("%s is not read directly (%v)", data, err)
-		}
-	}
+func TestOrdinaryMetadataAreReadDirectly(t *testing.T) {
 	full := event.Metadata{
 		OccurredAt: time.Date(2011, 10, 11, 13, 45, 40, 276_000_000, time.UTC), Actor: event.Actor{ID: "i", Role: event.RoleOfficer, Agency: "a", Department: "d"},
 		Correlation: "c", Causation: "k", Trace: "t", Span: "s", Request: "r",
@@ -116,54 +70,28 @@ func TestOrdinaryEventsAreReadDirectly(t *testing.T) {
 	}
 }
 
-type newer struct{ legacy.ActionRecorded }
-
-func (newer) EventType() string { return "legacy.action-recorded.v2" }
-
-func TestATypeThatIsReadOtherwiseTodayIsNotReadDirectly(t *testing.T) {
-	if got := directTypes(legacyRegistry()); len(got) != 2 {
-		t.Errorf("read directly: %v", got)
-	}
-	r := event.NewRegistry()
-	event.Register[newer](r)
-	r.RegisterUpcast("legacy.action-recorded.v1", "legacy.action-recorded.v2", func(data json.RawMessage) (json.RawMessage, error) { return data, nil })
-	if got := directTypes(r); len(got) != 0 {
-		t.Errorf("read directly: %v", got)
-	}
-}
-
-func FuzzReadDirectly(f *testing.F) {
-	f.Add([]byte(`{"activity":"a","attributes":[{"depth":1,"name":"n","type":"int","value":"1"}],"case":"c","offset_minutes":-420,"resource":"r","source":"s"}`))
-	f.Add([]byte(`{"attributes":[],"case":"c","source":"s"}`))
+func FuzzReadMetadata(f *testing.F) {
 	f.Add([]byte(`{"actor":{"agency":"a","id":"i","role":"officer"},"occurred_at":"2011-10-11T13:45:40.276Z","trace":"t"}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		checkPayload(t, "legacy.action-recorded.v1", data)
-		checkPayload(t, "legacy.case-described.v1", data)
-		checkMetadata(t, data)
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { checkMetadata(t, data) })
 }
 
-func BenchmarkDecode(b *testing.B) {
-	data := []byte(`{"activity":"Confirmation of receipt","attributes":[{"name":"org:group","value":"Group 1"},{"name":"concept:instance","value":"task-42933"}],"case":"case-9997","lifecycle":"complete","offset_minutes":120,"resource":"Resource21","source":"receipt"}`)
-	meta := []byte(`{"actor":{"id":"import","role":"system"},"occurred_at":"2011-10-11T13:45:40.276Z"}`)
-	const kind = "legacy.action-recorded.v1"
+func BenchmarkReadMetadata(b *testing.B) {
+	data := []byte(`{"actor":{"agency":"H15.40","id":"o-h15-40-1","role":"officer"},"occurred_at":"2026-10-11T13:45:40.276Z",` +
+		`"request":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`)
 	b.Run("direct", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, ok := readDirect(kind, data)
-			if _, too := readMetadata(meta); !ok || !too {
+			if _, ok := readMetadata(data); !ok {
 				b.Fatal("not read directly")
 			}
 		}
 	})
 	b.Run("general", func(b *testing.B) {
-		r := legacyRegistry()
 		b.ReportAllocs()
 		for b.Loop() {
-			_, err := r.Decode(kind, data)
 			var m event.Metadata
-			if again := json.Unmarshal(meta, &m); err != nil || again != nil {
-				b.Fatal(err, again)
+			if err := json.Unmarshal(data, &m); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})

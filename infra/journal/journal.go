@@ -24,7 +24,7 @@ type Journal struct {
 	store    eventstore.Store
 	registry *event.Registry
 	vault    Vault
-	direct   map[string]bool // types that readDirect may read
+	shapes   map[string]*shape
 }
 
 // New wires a journal. None of its parts may be nil.
@@ -32,7 +32,7 @@ func New(store eventstore.Store, registry *event.Registry, vault Vault) (*Journa
 	if store == nil || registry == nil || vault == nil {
 		return nil, errors.New("journal: store, registry and vault are all needed")
 	}
-	return &Journal{store: store, registry: registry, vault: vault, direct: directTypes(registry)}, nil
+	return &Journal{store: store, registry: registry, vault: vault, shapes: shapesOf(registry)}, nil
 }
 
 // Append seals, encodes and stores a batch in one stream: all or nothing,
@@ -157,8 +157,8 @@ func (j *Journal) Decode(r eventstore.Recorded) (event.Event, error) {
 }
 
 func (j *Journal) decodePayload(kind string, data []byte) (event.Payload, error) {
-	if j.direct[kind] {
-		if p, ok := readDirect(kind, data); ok {
+	if s, ok := j.shapes[kind]; ok {
+		if p, ok := s.read(data); ok {
 			return p, nil
 		}
 	}

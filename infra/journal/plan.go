@@ -17,14 +17,16 @@ import (
 	"unicode/utf8"
 
 	"dossierledger/domain/event"
+	jsonv2 "github.com/go-json-experiment/json"
 	"golang.org/x/text/unicode/norm"
 )
 
-// A plan writes the values of one type in the stored form in one pass: what
-// normalise, encoding/json and RFC 8785's sorting do one after the other is
-// worked out once for a type. The bytes are those that canonical makes of what
-// normalise makes, which stays the definition. A type for which there is no
-// plan, because it has its own way into JSON, goes the general way.
+// A plan writes the values of one type in the stored form in one pass, and reads
+// them back in one: what normalise, encoding/json and RFC 8785's sorting do one
+// after the other is worked out once for a type. The bytes are those that canonical
+// makes of what normalise makes, which stays the definition; of reading, the
+// registry is the definition. A type for which there is no plan, because it has
+// its own way into JSON, goes the general way.
 
 // writing is one payload on its way into the stored form.
 type writing struct {
@@ -34,21 +36,27 @@ type writing struct {
 	seal func(site, event.Personal) (event.Personal, error)
 }
 
-// plan appends a value to w.out.
-type plan func(w *writing, v reflect.Value) error
+// plan is how a type is written and read.
+type plan struct {
+	// write appends a value to w.out.
+	write func(w *writing, v reflect.Value) error
+	// read sets a value, which is zero before, to what comes next in f.
+	read func(f *form, v reflect.Value)
+}
 
 // plans holds a plan for each type that was asked for, nil where there is none.
-var plans sync.Map // reflect.Type → plan
+var plans sync.Map // reflect.Type → *plan
 
 // planFor gives the plan of a type.
-func planFor(t reflect.Type) (plan, bool) {
+func planFor(t reflect.Type) (*plan, bool) {
 	if known, ok := plans.Load(t); ok {
-		p := known.(plan)
+		p := known.(*plan)
 		return p, p != nil
 	}
-	p, ok := (&planner{}).of(t)
-	if !ok {
-		p = nil
+	var p *plan
+	made, ok := (&planner{}).of(t)
+	if ok {
+		p = &made
 	}
 	plans.Store(t, p)
 	return p, ok
@@ -73,7 +81,7 @@ func planned(payload event.Payload, seal func(site, event.Personal) (event.Perso
 		spareOut.Put(w)
 	}()
 	w.out, w.at, w.seal = w.out[:0], w.at[:0], seal
-	switch err := p(w, v); {
+	switch err := p.write(w, v); {
 	case errors.Is(err, errGeneral):
 		return nil, false, nil
 	case err != nil:
@@ -89,49 +97,51 @@ var errGeneral = errors.New("journal: no plan for the value")
 type planner struct{ above []reflect.Type }
 
 var (
-	marshalerType = reflect.TypeFor[json.Marshaler]()
-	textType      = reflect.TypeFor[encoding.TextMarshaler]()
+	textType     = reflect.TypeFor[encoding.TextMarshaler]()
+	fromTextType = reflect.TypeFor[encoding.TextUnmarshaler]()
+	jsonTypes    = []reflect.Type{
+		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[jsonv2.UnmarshalerFrom](),
+	}
 )
+
+// ownWays reports whether a type says itself what text it is and reads it back,
+// and whether it has any other way of its own into JSON or out of it.
+func ownWays(t reflect.Type) (text, other bool) {
+	p := reflect.PointerTo(t)
+	text = t.Implements(textType) && p.Implements(fromTextType)
+	other = !text && (p.Implements(textType) || p.Implements(fromTextType))
+	return text, other || slices.ContainsFunc(jsonTypes, p.Implements)
+}
 
 func (b *planner) of(t reflect.Type) (plan, bool) {
 	switch t {
 	case personalType:
-		return writePersonal, true
+		return plan{writePersonal, readPersonal}, true
 	case timeType:
-		return writeTime, true
+		return plan{writeTime, readTime}, true
 	case rawType:
-		return writeRaw, true
+		return plan{writeRaw, readRaw}, true
 	}
 	if t.Kind() == reflect.Pointer {
 		return b.pointer(t)
 	}
-	own := t.Implements(marshalerType) || t.Implements(textType)
-	if p := reflect.PointerTo(t); !own && (p.Implements(marshalerType) || p.Implements(textType)) {
-		return nil, false
-	}
-	switch {
-	case t.Implements(marshalerType) || slices.Contains(b.above, t):
-		return nil, false
-	case own:
+	switch text, other := ownWays(t); {
+	case other || slices.Contains(b.above, t):
+		return plan{}, false
+	case text:
 		return b.text(t)
 	}
 	b.above = append(b.above, t)
 	defer func() { b.above = b.above[:len(b.above)-1] }()
 	switch t.Kind() {
 	case reflect.String:
-		return func(w *writing, v reflect.Value) error {
-			w.out = appendNormal(w.out, v.String())
-			return nil
-		}, true
+		return plan{writeText, readText}, true
 	case reflect.Bool:
-		return func(w *writing, v reflect.Value) error {
-			w.out = strconv.AppendBool(w.out, v.Bool())
-			return nil
-		}, true
+		return plan{writeBool, readBool}, true
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return writeInt, true
+		return plan{writeInt, readInt}, true
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return writeUint, true
+		return plan{writeUint, readUint}, true
 	case reflect.Struct:
 		return b.object(t)
 	case reflect.Slice:
@@ -139,23 +149,24 @@ func (b *planner) of(t reflect.Type) (plan, bool) {
 	case reflect.Map:
 		return b.table(t)
 	}
-	return nil, false
+	return plan{}, false
 }
 
 // text is for types that say themselves what text they are. Those that hold
 // other texts or times would be put in order first.
 func (b *planner) text(t reflect.Type) (plan, bool) {
 	if !plain(t) {
-		return nil, false
+		return plan{}, false
 	}
-	return func(w *writing, v reflect.Value) error {
+	write := func(w *writing, v reflect.Value) error {
 		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil || !exact(v) {
 			return errGeneral
 		}
 		w.out = appendText(w.out, string(text))
 		return nil
-	}, true
+	}
+	return plan{write, readOwnText}, true
 }
 
 // plain reports whether a type is made of whole numbers and truth values alone,
@@ -190,6 +201,16 @@ func exact(v reflect.Value) bool {
 		}
 	}
 	return true
+}
+
+func writeText(w *writing, v reflect.Value) error {
+	w.out = appendNormal(w.out, v.String())
+	return nil
+}
+
+func writeBool(w *writing, v reflect.Value) error {
+	w.out = strconv.AppendBool(w.out, v.Bool())
+	return nil
 }
 
 func writeInt(w *writing, v reflect.Value) error {
@@ -254,31 +275,22 @@ func writeRaw(w *writing, v reflect.Value) error {
 
 func (b *planner) pointer(t reflect.Type) (plan, bool) {
 	inner, ok := b.of(t.Elem())
-	return func(w *writing, v reflect.Value) error {
+	write := func(w *writing, v reflect.Value) error {
 		if v.IsNil() {
 			w.out = append(w.out, "null"...)
 			return nil
 		}
-		return inner(w, v.Elem())
-	}, ok
+		return inner.write(w, v.Elem())
+	}
+	return plan{write, readPointer(t, inner)}, ok
 }
 
 func (b *planner) list(t reflect.Type) (plan, bool) {
 	if t.Elem().Kind() == reflect.Uint8 {
-		if t.Elem() != reflect.TypeFor[byte]() {
-			return nil, false
-		}
-		return func(w *writing, v reflect.Value) error {
-			if v.IsNil() {
-				w.out = append(w.out, "null"...)
-				return nil
-			}
-			w.out = append(base64.StdEncoding.AppendEncode(append(w.out, '"'), v.Bytes()), '"')
-			return nil
-		}, true
+		return plan{writeBytes, readBytes}, t.Elem() == reflect.TypeFor[byte]()
 	}
 	inner, ok := b.of(t.Elem())
-	return func(w *writing, v reflect.Value) error {
+	write := func(w *writing, v reflect.Value) error {
 		if v.IsNil() {
 			w.out = append(w.out, "null"...)
 			return nil
@@ -290,28 +302,38 @@ func (b *planner) list(t reflect.Type) (plan, bool) {
 				w.out = append(w.out, ',')
 			}
 			w.at = strconv.AppendInt(append(w.at[:from], '/'), int64(i), 10)
-			if err := inner(w, v.Index(i)); err != nil {
+			if err := inner.write(w, v.Index(i)); err != nil {
 				return err
 			}
 		}
 		w.at = w.at[:from]
 		w.out = append(w.out, ']')
 		return nil
-	}, ok
+	}
+	return plan{write, readList(t, inner)}, ok
+}
+
+func writeBytes(w *writing, v reflect.Value) error {
+	if v.IsNil() {
+		w.out = append(w.out, "null"...)
+		return nil
+	}
+	w.out = append(base64.StdEncoding.AppendEncode(append(w.out, '"'), v.Bytes()), '"')
+	return nil
 }
 
 // table is for maps from texts. Two keys that are one in normalisation form C
 // have no order, which the general way has to live with.
 func (b *planner) table(t reflect.Type) (plan, bool) {
-	if t.Key().Kind() != reflect.String || t.Key().Implements(textType) {
-		return nil, false
+	if text, other := ownWays(t.Key()); text || other || t.Key().Kind() != reflect.String {
+		return plan{}, false
 	}
 	inner, ok := b.of(t.Elem())
 	type member struct {
 		name, key string
 		value     reflect.Value
 	}
-	return func(w *writing, v reflect.Value) error {
+	write := func(w *writing, v reflect.Value) error {
 		if v.IsNil() {
 			w.out = append(w.out, "null"...)
 			return nil
@@ -337,14 +359,15 @@ func (b *planner) table(t reflect.Type) (plan, bool) {
 			}
 			w.out = append(appendText(w.out, m.name), ':')
 			w.at = append(append(w.at[:from], '/'), m.key...)
-			if err := inner(w, m.value); err != nil {
+			if err := inner.write(w, m.value); err != nil {
 				return err
 			}
 		}
 		w.at = w.at[:from]
 		w.out = append(w.out, '}')
 		return nil
-	}, ok
+	}
+	return plan{write, readTable(t, inner)}, ok
 }
 
 // compareUTF16 is the order of RFC 8785, section 3.2.3.
@@ -364,7 +387,7 @@ func compareUTF16(a, b string) int {
 type plannedField struct {
 	index  []int
 	name   string
-	label  []byte // name and colon, as they are written
+	label  string // comma, name and colon, as they are written
 	place  []byte // its part of the site
 	skip   func(reflect.Value) bool
 	inside plan
@@ -372,46 +395,49 @@ type plannedField struct {
 	personal bool
 }
 
+// of gives the member of an object.
+func (f *plannedField) of(object reflect.Value) reflect.Value {
+	for _, n := range f.index {
+		object = object.Field(n)
+	}
+	return object
+}
+
 func (b *planner) object(t reflect.Type) (plan, bool) {
 	fields, ok := b.fields(t, nil, "")
 	if !ok {
-		return nil, false
+		return plan{}, false
 	}
 	slices.SortFunc(fields, func(a, b plannedField) int { return compareUTF16(a.name, b.name) })
 	for i := range fields[:max(0, len(fields)-1)] {
 		if fields[i].name == fields[i+1].name {
-			return nil, false
+			return plan{}, false
 		}
 	}
-	return func(w *writing, v reflect.Value) error {
+	write := func(w *writing, v reflect.Value) error {
 		w.out = append(w.out, '{')
-		from, first := len(w.at), true
+		from, comma := len(w.at), 1 // before the first member there is none
 		for i := range fields {
 			f := &fields[i]
-			value := v
-			for _, n := range f.index {
-				value = value.Field(n)
-			}
+			value := f.of(v)
 			if f.skip != nil && f.skip(value) {
 				if f.personal && !value.IsZero() {
 					return errGeneral // nothing personal is left out unseen
 				}
 				continue
 			}
-			if !first {
-				w.out = append(w.out, ',')
-			}
-			first = false
-			w.out = append(w.out, f.label...)
+			w.out = append(w.out, f.label[comma:]...)
+			comma = 0
 			w.at = append(w.at[:from], f.place...)
-			if err := f.inside(w, value); err != nil {
+			if err := f.inside.write(w, value); err != nil {
 				return err
 			}
 		}
 		w.at = w.at[:from]
 		w.out = append(w.out, '}')
 		return nil
-	}, true
+	}
+	return plan{write, readObject(fields)}, true
 }
 
 // fields plans the members of a struct, and those of structs embedded in it.
@@ -420,7 +446,7 @@ func (b *planner) fields(t reflect.Type, index []int, place string) (fields []pl
 		f := t.Field(i)
 		tag := f.Tag.Get("json")
 		if f.Anonymous {
-			if f.Type.Kind() != reflect.Struct || !f.IsExported() || tag != "" || f.Type.Implements(marshalerType) || f.Type.Implements(textType) {
+			if text, other := ownWays(f.Type); text || other || f.Type.Kind() != reflect.Struct || !f.IsExported() || tag != "" {
 				return nil, false
 			}
 			inner, ok := b.fields(f.Type, append(index[:len(index):len(index)], i), place+"/"+f.Name)
@@ -449,7 +475,7 @@ func (b *planner) field(f reflect.StructField) (p plannedField, ok bool) {
 		return p, false // encoding/json has rules of its own for rare names
 	}
 	p = plannedField{name: cmp.Or(name, f.Name), personal: holdsPersonal(f.Type)}
-	p.label = append(appendText(nil, p.name), ':')
+	p.label = string(append(appendText([]byte{','}, p.name), ':'))
 	if p.inside, ok = b.of(f.Type); !ok {
 		return p, false
 	}

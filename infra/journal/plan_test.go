@@ -12,6 +12,7 @@ import (
 	"dossierledger/commands"
 	"dossierledger/domain/access"
 	"dossierledger/domain/agency"
+	"dossierledger/domain/delivery"
 	"dossierledger/domain/dossier"
 	"dossierledger/domain/event"
 	"dossierledger/domain/legacy"
@@ -25,7 +26,8 @@ import (
 func allTypes() *event.Registry {
 	r := event.NewRegistry()
 	for _, register := range []func(*event.Registry){
-		dossier.Register, legacy.Register, procedure.Register, agency.Register, worktime.Register, access.Register, policy.Register, commands.Register,
+		dossier.Register, legacy.Register, procedure.Register, agency.Register, worktime.Register, access.Register, policy.Register, delivery.Register,
+		commands.Register,
 	} {
 		register(r)
 	}
@@ -37,7 +39,7 @@ func allShapes(t testing.TB) []event.Payload {
 	r := allTypes()
 	var shapes []event.Payload
 	for _, name := range r.Types() {
-		if p, err := r.Decode(name, []byte("{}")); err == nil && p.EventType() == name {
+		if p, ok := r.Empty(name); ok {
 			shapes = append(shapes, p)
 		}
 	}
