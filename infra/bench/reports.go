@@ -30,7 +30,7 @@ var reports = Benchmark{
 		if err := t.simulate(ctx, simulated, now); err != nil {
 			return err
 		}
-		if err := t.multiply(ctx, 0, 0); err != nil { // merges
+		if err := t.merge(ctx, "dossiers", "events", "steps"); err != nil {
 			return err
 		}
 		own, history := queries.Filter{Source: queries.OwnSource}, queries.Filter{Source: "bench"}

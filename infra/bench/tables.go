@@ -85,23 +85,42 @@ func (t *tables) simulate(ctx context.Context, dossiers int, now time.Time) erro
 	return t.runner.CatchUp(ctx, nil)
 }
 
-// multiply adds copies of what the dossiers of the ledger have in the tables,
-// each under codes of its own, numbered from first on, and merges.
-func (t *tables) multiply(ctx context.Context, first, copies int) error {
-	for _, table := range []string{"dossiers", "events", "steps"} {
-		// In pieces, as they come from a rebuild; each becomes a part of the table.
-		for from := first; from < first+copies; from += 64 {
-			n := min(64, first+copies-from)
-			err := t.db.Exec(ctx, fmt.Sprintf(
-				"INSERT INTO %[1]s SELECT t.* REPLACE (concat(code, '~', toString(%[2]d + n.number)) AS code) FROM (SELECT * FROM %[1]s FINAL WHERE position(code, '~') = 0) AS t CROSS JOIN numbers(%[3]d) AS n",
-				table, from, n))
-			if err != nil {
-				return err
-			}
-		}
-		if err := t.warehouse.Merge(ctx, table); err != nil {
+// merge puts the parts of the tables together, as a rebuild leaves them.
+func (t *tables) merge(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if err := t.warehouse.Merge(ctx, name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// copiedDossiers is a table of the dossiers that copies are made of, apart from
+// the copies: to pick them out of ten million rows for each piece would take longer
+// than to write the piece.
+const copiedDossiers = "dossiers__copied"
+
+// keepForCopies prepares multiply.
+func (t *tables) keepForCopies(ctx context.Context) error {
+	if err := t.warehouse.CreateLike(ctx, copiedDossiers, "dossiers"); err != nil {
+		return err
+	}
+	return t.db.Exec(ctx, "INSERT INTO "+copiedDossiers+" SELECT * FROM dossiers FINAL")
+}
+
+// multiply adds copies of the rows of dossiers, each under codes of its own,
+// numbered from first on, and merges. What the dossiers have in other tables is not
+// copied: lists are made of dossiers alone.
+func (t *tables) multiply(ctx context.Context, first, copies int) error {
+	// In pieces, as they come from a rebuild; each becomes a part of the table.
+	const together = 64
+	for from := first; from < first+copies; from += together {
+		err := t.db.Exec(ctx, fmt.Sprintf(
+			"INSERT INTO dossiers SELECT t.* REPLACE (concat(code, '~', toString(n.number)) AS code) FROM numbers(%d, %d) AS n CROSS JOIN %s AS t",
+			from, min(together, first+copies-from), copiedDossiers))
+		if err != nil {
+			return err
+		}
+	}
+	return t.merge(ctx, "dossiers")
 }

@@ -30,9 +30,13 @@ var worklists = Benchmark{
 		if err != nil {
 			return err
 		}
+		if err := t.keepForCopies(ctx); err != nil {
+			return err
+		}
 		copied := 0
 		for _, size := range decades(r.Events, simulated) {
 			if add := size/simulated - 1 - copied; add > 0 {
+				r.Say("%s dossiers more are copied", thousands(int64(add*simulated)))
 				if err := t.multiply(ctx, copied, add); err != nil {
 					return err
 				}
