@@ -29,7 +29,7 @@ var appending = Benchmark{
 			{writers: 64, batch: 1, events: r.Events, goal: 0.65},
 			{writers: 64, batch: 10, events: r.Events, goal: 0.6},
 		} {
-			work := newAppends(c.writers, c.batch, c.events)
+			work := newAppends(0, c.writers, c.batch, c.events)
 			err := r.Compare(ctx, Pair{
 				Name: fmt.Sprintf("%d writers × %d events", c.writers, c.batch), Unit: "events/s",
 				Subject:  Side{"embedded store", func(ctx context.Context) (Sample, error) { return work.toStore(ctx, r) }},
@@ -50,14 +50,17 @@ const streamEvents = 20
 // appends are batches for some writers, made beforehand, so that only their
 // appending is measured.
 type appends struct {
+	series  int
 	batches [][][]eventstore.Proposed // by writer
 	bare    [][][]byte                // the same as one piece of bytes each
 	events  int
 }
 
-func newAppends(writers, batch, events int) *appends {
-	a := &appends{batches: make([][][]eventstore.Proposed, writers), bare: make([][][]byte, writers)}
-	made := newSamples(uint64(writers))
+// newAppends makes appends of about some events. Those of different series have
+// other ids and other streams, so that one store takes them all.
+func newAppends(series, writers, batch, events int) *appends {
+	a := &appends{series: series, batches: make([][][]eventstore.Proposed, writers), bare: make([][][]byte, writers)}
+	made := newSamples(uint64(series)<<32 | uint64(writers))
 	for range max(1, events/batch/writers) {
 		for w := range writers {
 			b := made.batch(batch)
@@ -75,7 +78,7 @@ func newAppends(writers, batch, events int) *appends {
 // drawn are the same batches under ids that follow from nothing, as those of
 // commands without an Idempotency-Key do.
 func (a *appends) drawn() *appends {
-	d := &appends{batches: make([][][]eventstore.Proposed, len(a.batches)), bare: a.bare, events: a.events}
+	d := &appends{series: a.series, batches: make([][][]eventstore.Proposed, len(a.batches)), bare: a.bare, events: a.events}
 	for w, batches := range a.batches {
 		for _, b := range batches {
 			b = slices.Clone(b)
@@ -125,7 +128,7 @@ func (a *appends) toStore(ctx context.Context, r *Run) (sample Sample, err error
 // place is the stream of a writer's piece and the revision that it begins at.
 func (a *appends) place(writer, piece int) (stream string, first int) {
 	first = piece * len(a.batches[writer][piece])
-	return fmt.Sprintf("dossier-%d-%d", writer, first/streamEvents), first % streamEvents
+	return fmt.Sprintf("dossier-%d-%d-%d", a.series, writer, first/streamEvents), first % streamEvents
 }
 
 // toAny appends to a store that is open.

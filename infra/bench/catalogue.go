@@ -4,9 +4,12 @@ package bench
 var catalogue = []Benchmark{
 	appending,
 	overEventStoreDB,
+	eventStoreDBGrowth,
 	freshness,
+	freshnessGrowth,
 	growing,
 	httpCommands,
+	httpGrowth,
 	httpTimeline,
 	importing,
 	loading,

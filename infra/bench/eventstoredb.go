@@ -31,7 +31,7 @@ var overEventStoreDB = Benchmark{
 	Defaults: Parameters{Events: 100_000, Clients: 64, Repetitions: 5},
 	Run: func(ctx context.Context, r *Run) error {
 		for _, batch := range []int{1, 10} {
-			work := newAppends(r.Clients, batch, r.Events)
+			work := newAppends(0, r.Clients, batch, r.Events)
 			err := r.Compare(ctx, Pair{
 				Name: fmt.Sprintf("append, %d writers × %d events, official client", r.Clients, batch), Unit: "events/s",
 				Subject:  Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return work.toServer(ctx, r) }},
@@ -157,7 +157,12 @@ func (a *appends) throughAdapter(ctx context.Context, r *Run) (sample Sample, er
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
-	s, err := esdb.Open(ctx, esdb.Options{ConnectionString: connectionTo(n.at)})
+	return a.withAdapter(ctx, n.at)
+}
+
+// withAdapter appends with the ledger's own adapter.
+func (a *appends) withAdapter(ctx context.Context, address string) (sample Sample, err error) {
+	s, err := esdb.Open(ctx, esdb.Options{ConnectionString: connectionTo(address)})
 	if err != nil {
 		return sample, err
 	}
@@ -172,7 +177,7 @@ func readEverything(ctx context.Context, r *Run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
-	if _, err := newAppends(64, 10, r.Events).toAny(ctx, n.store); err != nil {
+	if _, err := newAppends(0, 64, 10, r.Events).toAny(ctx, n.store); err != nil {
 		return err
 	}
 	encoded, err := whatIsSent(ctx, n.at)
@@ -187,28 +192,33 @@ func readEverything(ctx context.Context, r *Run) (err error) {
 	return errors.Join(
 		r.Compare(ctx, Pair{
 			Name: "read everything, official client", Unit: "events/s",
-			Subject:  Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return readWithClient(ctx, n.at, len(encoded)) }},
-			Baseline: Side{"prepared answers", func(ctx context.Context) (Sample, error) { return readWithClient(ctx, p.at, len(encoded)) }},
+			Subject:  Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return readWithClient(ctx, n.at, len(encoded), readPasses) }},
+			Baseline: Side{"prepared answers", func(ctx context.Context) (Sample, error) { return readWithClient(ctx, p.at, len(encoded), readPasses) }},
 			Goals:    []Goal{RatioAtLeast(0.6)},
 		}),
 		r.Compare(ctx, Pair{
 			Name: "read everything, adapter", Unit: "events/s",
-			Subject:  Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) { return readThroughAdapter(ctx, n.at, len(encoded)) }},
-			Baseline: Side{"prepared answers", func(ctx context.Context) (Sample, error) { return readThroughAdapter(ctx, p.at, len(encoded)) }},
+			Subject: Side{"EventStoreDB server", func(ctx context.Context) (Sample, error) {
+				return readThroughAdapter(ctx, n.at, len(encoded), readPasses)
+			}},
+			Baseline: Side{"prepared answers", func(ctx context.Context) (Sample, error) {
+				return readThroughAdapter(ctx, p.at, len(encoded), readPasses)
+			}},
 		}))
 }
 
 // readPasses is how often everything is read for one sample.
 const readPasses = 3
 
-func readWithClient(ctx context.Context, address string, events int) (sample Sample, err error) {
+// readWithClient reads everything, some times over.
+func readWithClient(ctx context.Context, address string, events, passes int) (sample Sample, err error) {
 	c, err := officialClient(address)
 	if err != nil {
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	began := time.Now()
-	for range readPasses {
+	for range passes {
 		from, err := c.ReadAll(ctx, client.ReadAllOptions{}, math.MaxInt64)
 		if err != nil {
 			return sample, err
@@ -224,17 +234,17 @@ func readWithClient(ctx context.Context, address string, events int) (sample Sam
 			return sample, fmt.Errorf("read %d of %d events: %w", read, events, err)
 		}
 	}
-	return Rate(readPasses*events, time.Since(began)), nil
+	return Rate(passes*events, time.Since(began)), nil
 }
 
-func readThroughAdapter(ctx context.Context, address string, events int) (sample Sample, err error) {
+func readThroughAdapter(ctx context.Context, address string, events, passes int) (sample Sample, err error) {
 	s, err := esdb.Open(ctx, esdb.Options{ConnectionString: connectionTo(address)})
 	if err != nil {
 		return sample, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	began := time.Now()
-	for range readPasses {
+	for range passes {
 		read := 0
 		for _, err := range s.ReadAll(ctx, eventstore.AllRead{}) {
 			if err != nil {
@@ -246,7 +256,7 @@ func readThroughAdapter(ctx context.Context, address string, events int) (sample
 			return sample, fmt.Errorf("read %d of %d events", read, events)
 		}
 	}
-	return Rate(readPasses*events, time.Since(began)), nil
+	return Rate(passes*events, time.Since(began)), nil
 }
 
 // whatIsSent is everything that a server sends to one who reads everything.

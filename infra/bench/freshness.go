@@ -25,27 +25,14 @@ var freshness = Benchmark{
 		"against the same search without waiting for a position.",
 	Defaults: Parameters{Events: 10_000, Clients: 64, Repetitions: 3},
 	Run: func(ctx context.Context, r *Run) (err error) {
-		dir, err := r.Folder("freshness")
+		f, err := newFreshly(ctx, r, r.Events)
 		if err != nil {
 			return err
 		}
-		served, err := serveLedger(ctx, dir, true)
-		if err != nil {
+		defer func() { err = errors.Join(err, f.close()) }()
+		if err := f.submitSome(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, served.close()) }()
-		w := &httpWork{servedLedger: served, run: r}
-		if w.desk, err = served.desks(); err != nil {
-			return err
-		}
-		citizens, err := w.citizens("regular", r.Clients)
-		if err != nil {
-			return err
-		}
-		if _, err := w.submit(ctx, citizens, w.agencies, min(2000, r.Events)); err != nil {
-			return err
-		}
-		f := &freshly{httpWork: w}
 		if err := f.caughtUp(ctx); err != nil {
 			return err
 		}
@@ -61,15 +48,49 @@ var freshness = Benchmark{
 // freshly measures how long what was written is not seen.
 type freshly struct {
 	*httpWork
-	mu   sync.Mutex
-	seen []time.Duration
+	commands int // for one sample
+	regulars []session
+	mu       sync.Mutex
+	seen     []time.Duration
 }
+
+// newFreshly serves a ledger with its read models, and nobody's dossiers yet.
+func newFreshly(ctx context.Context, r *Run, commands int) (*freshly, error) {
+	dir, err := r.Folder("freshness")
+	if err != nil {
+		return nil, err
+	}
+	served, err := serveLedger(ctx, dir, true)
+	if err != nil {
+		return nil, err
+	}
+	f := &freshly{httpWork: &httpWork{servedLedger: served, run: r}, commands: commands}
+	if f.desk, err = served.desks(); err == nil {
+		f.regulars, err = served.citizens("regular", r.Clients)
+	}
+	if err != nil {
+		return nil, errors.Join(err, served.close())
+	}
+	return f, nil
+}
+
+// submitSome hands in the dossiers that are noted upon.
+func (f *freshly) submitSome(ctx context.Context) error {
+	_, err := f.submit(ctx, f.regulars, f.agencies, min(2000, f.commands))
+	return err
+}
+
+// close stops the ledger; there is no plain server beside it.
+func (f *freshly) close() error { return f.servedLedger.close() }
 
 // errAway says that the read models are not there, or not that far, yet.
 var errAway = errors.New("the read models are not there yet")
 
 // lookEvery is of how many commands one is looked for.
 const lookEvery = 40
+
+// caughtUpWithin bounds the wait for the read models.
+const caughtUpWithin = 10 * time.Minute
 
 // caughtUp waits until the read models have seen everything.
 func (f *freshly) caughtUp(ctx context.Context) error {
@@ -81,7 +102,7 @@ func (f *freshly) caughtUp(ctx context.Context) error {
 	defer client.CloseIdleConnections()
 	for began := time.Now(); ; {
 		_, err := f.search(client, 0, &head)
-		if err == nil || time.Since(began) > 2*time.Minute || ctx.Err() != nil || !errors.Is(err, errAway) {
+		if err == nil || time.Since(began) > caughtUpWithin || ctx.Err() != nil || !errors.Is(err, errAway) {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -93,12 +114,12 @@ func (f *freshly) measure(ctx context.Context, wait bool) (Sample, error) {
 	f.seen = nil
 	client := &fasthttp.HostClient{Addr: f.addr, MaxConns: 2 * f.run.Clients, ReadTimeout: time.Minute}
 	defer client.CloseIdleConnections()
-	due := make(chan int, f.run.Events)
+	due := make(chan int, f.commands)
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	group.Go(func() error {
 		defer close(due)
-		for i := range f.run.Events {
+		for i := range f.commands {
 			if early := time.Until(began.Add(time.Duration(i) * time.Second / freshRate)); early > 0 {
 				time.Sleep(early)
 			}
@@ -110,7 +131,7 @@ func (f *freshly) measure(ctx context.Context, wait bool) (Sample, error) {
 		}
 		return nil
 	})
-	looking := make(chan func() error, f.run.Events/lookEvery+1)
+	looking := make(chan func() error, f.commands/lookEvery+1)
 	var looks errgroup.Group
 	for range 8 {
 		looks.Go(func() error {
@@ -150,7 +171,7 @@ func (f *freshly) measure(ctx context.Context, wait bool) (Sample, error) {
 	}
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	sample := Sample{Value: ms(f.seen[n*99/100])}
-	return sample.With("p50_ms", ms(f.seen[n/2])).With("most_ms", ms(f.seen[n-1])).With("commands_per_s", float64(f.run.Events)/took.Seconds()), nil
+	return sample.With("p50_ms", ms(f.seen[n/2])).With("most_ms", ms(f.seen[n-1])).With("commands_per_s", float64(f.commands)/took.Seconds()), nil
 }
 
 // note adds a note to a dossier.

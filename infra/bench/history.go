@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"dossierledger/commands"
+	"dossierledger/infra/eventstore"
+	"dossierledger/infra/ledger"
 )
 
 // history is a log as an older system keeps it: cases that take one of some
@@ -60,12 +62,20 @@ func newHistory(events int) *history {
 
 // importInto takes a history over into a ledger.
 func (h *history) importInto(ctx context.Context, t *tables) error {
-	importing, err := commands.NewImportHistory(t.ledger.Journal, "bench", "", nil)
+	_, err := h.takeOver(ctx, t.ledger.Journal, 0, len(h.cases))
+	return err
+}
+
+// takeOver takes n cases over, numbered from first on: behind the last the cases
+// are repeated under other identifiers. It tells how many events that are.
+func (h *history) takeOver(ctx context.Context, journal commands.Journal, first, n int) (events int, err error) {
+	importing, err := commands.NewImportHistory(journal, "bench", "", nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for i, actions := range h.cases {
-		c := commands.CaseHistory{ID: fmt.Sprintf("case-%07d", i), Line: i + 1, Actions: func(yield func(commands.LegacyAction, error) bool) {
+	for i := first; i < first+n; i++ {
+		actions := h.cases[i%len(h.cases)]
+		c := commands.CaseHistory{ID: caseID(i), Line: i + 1, Actions: func(yield func(commands.LegacyAction, error) bool) {
 			for _, a := range actions {
 				if !yield(commands.LegacyAction{At: a.at, Activity: h.activities[a.activity], Resource: h.resources[a.resource]}, nil) {
 					return
@@ -76,6 +86,38 @@ func (h *history) importInto(ctx context.Context, t *tables) error {
 			break
 		}
 	}
-	_, finished := importing.Finish()
-	return errors.Join(err, finished)
+	result, finished := importing.Finish()
+	return result.Events, errors.Join(err, finished)
+}
+
+// caseID is the identifier of a case, and the code of the dossier that it becomes.
+func caseID(i int) string { return fmt.Sprintf("case-%07d", i) }
+
+// fill grows a ledger that others use meanwhile by histories taken over.
+type fill struct {
+	history *history
+	cases   int // taken over so far
+}
+
+func newFill(events int) *fill { return &fill{history: newHistory(min(events, receiptEvents))} }
+
+// upTo takes cases over, and at least some, until the ledger has about so many
+// events, and tells how many it has then.
+func (f *fill) upTo(ctx context.Context, l *ledger.Ledger, size, least int) (events int, err error) {
+	if events, err = eventsIn(ctx, l.Store); err != nil {
+		return 0, err
+	}
+	n := max(least, (size-events)*len(f.history.cases)/f.history.events)
+	added, err := f.history.takeOver(ctx, l.Journal, f.cases, n)
+	f.cases += n
+	return events + added, err
+}
+
+// eventsIn counts the events of a store, whose positions have no gaps.
+func eventsIn(ctx context.Context, store eventstore.Store) (int, error) {
+	head, some, err := store.Head(ctx)
+	if err != nil || !some {
+		return 0, err
+	}
+	return int(head) + 1, nil
 }

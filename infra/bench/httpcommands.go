@@ -63,7 +63,7 @@ var httpCommands = Benchmark{
 			side func(ctx context.Context) (Sample, error)
 		}{
 			{"receive what was submitted last", w.receiveLast},
-			{"receive what was submitted long before", w.receiveFirst},
+			{"receive what was submitted long before", func(ctx context.Context) (Sample, error) { return w.receiveFirst(ctx, r.Events) }},
 		} {
 			err := r.Compare(ctx, Pair{
 				Name: c.name, Unit: "commands/s", Subject: Side{"ledger", c.side},
@@ -150,8 +150,8 @@ func (w *httpWork) receiveLast(ctx context.Context) (Sample, error) {
 	return w.receive(ctx, codes, at)
 }
 
-func (w *httpWork) receiveFirst(ctx context.Context) (Sample, error) {
-	n := min(w.run.Events, len(w.codes))
+func (w *httpWork) receiveFirst(ctx context.Context, n int) (Sample, error) {
+	n = min(n, len(w.codes))
 	codes, at := w.codes[:n], w.at[:n]
 	w.codes, w.at = w.codes[n:], w.at[n:]
 	return w.receive(ctx, codes, at)
