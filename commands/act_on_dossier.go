@@ -196,7 +196,7 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, er
 				return past{}, err
 			}
 		}
-		p.state = dossier.Evolve(p.state, e)
+		p.state.Apply(e)
 	}
 	if req.May != nil {
 		if err := req.May(p.state); err != nil {

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"dossierledger/domain/dossier"
-	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // StatesKept is how many states a ledger remembers: some hundred megabytes.
@@ -17,13 +17,14 @@ const StatesKept = 20_000
 // what came after it. Whoever folds a dossier's stream may share one States with
 // others; it is safe for concurrent use.
 type States struct {
-	mu    sync.Mutex
-	known *lru.Cache[string, dossier.State]
+	mu sync.Mutex
+	// known holds states that are nobody else's: they are copied in and out.
+	known *simplelru.LRU[string, *dossier.State]
 }
 
 // NewStates remembers at most so many states, those used last.
 func NewStates(kept int) (*States, error) {
-	known, err := lru.New[string, dossier.State](kept)
+	known, err := simplelru.NewLRU[string, *dossier.State](kept, nil)
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
@@ -31,10 +32,20 @@ func NewStates(kept int) (*States, error) {
 }
 
 // Get gives the newest state that is remembered of a dossier.
-func (s *States) Get(code string) (dossier.State, bool) { return s.known.Get(code) }
+func (s *States) Get(code string) (state dossier.State, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.known.Get(code)
+	if ok {
+		state = *known
+	}
+	return state, ok
+}
 
 // Has says whether the state of a dossier that exists is remembered.
 func (s *States) Has(code string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	known, ok := s.known.Peek(code)
 	return ok && known.Exists()
 }
@@ -43,8 +54,13 @@ func (s *States) Has(code string) bool {
 func (s *States) Add(code string, state dossier.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known, ok := s.known.Peek(code); ok && known.Revision > state.Revision {
+	known, ok := s.known.Peek(code)
+	switch {
+	case !ok:
+		known = new(dossier.State)
+	case known.Revision > state.Revision:
 		return
 	}
-	s.known.Add(code, state)
+	*known = state
+	s.known.Add(code, known)
 }

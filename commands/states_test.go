@@ -150,3 +150,23 @@ func TestAnOlderStateIsNotRememberedOverANewerOne(t *testing.T) {
 		t.Error("more is remembered than may be")
 	}
 }
+
+// given a state that is remembered, when who asked for it folds on, then what is
+// remembered stays as it was.
+func TestWhatIsRememberedIsNobodyElses(t *testing.T) {
+	states, err := commands.NewStates(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := dossier.State{Revision: 3}
+	states.Add("a", added)
+	added.Apply(event.Event{Revision: 4})
+	got, ok := states.Get("a")
+	if !ok {
+		t.Fatal("nothing is remembered")
+	}
+	got.Apply(event.Event{Revision: 5})
+	if again, _ := states.Get("a"); again.Revision != 3 || again.Events != 0 {
+		t.Errorf("remembered is revision %d after %d events now", again.Revision, again.Events)
+	}
+}

@@ -45,8 +45,8 @@ func (f *folded) take(e event.Event, ref *reference) (row EventRow, isAction boo
 			f.returns++
 		}
 		before := f.state
-		f.state = dossier.Evolve(before, e)
-		ended = f.endedVisits(before, uint32(e.Revision), ref)
+		f.state.Apply(e)
+		ended = f.endedVisits(&before, uint32(e.Revision), ref)
 	}
 	actor := e.Metadata.Actor
 	row = EventRow{

@@ -152,7 +152,7 @@ func syncState(all []dossier.Sync) dossier.SyncState {
 // endedVisits gives the rows of the visits to steps that an event ended, with
 // the state before the event: what the dossier waited for then, it waited for
 // up to the event. It also notes which event opened a visit.
-func (f *folded) endedVisits(before dossier.State, revision uint32, ref *reference) []StepRow {
+func (f *folded) endedVisits(before *dossier.State, revision uint32, ref *reference) []StepRow {
 	for len(f.opened) < len(f.state.Visits) {
 		f.opened = append(f.opened, revision)
 	}
@@ -173,10 +173,10 @@ func (f *folded) openVisit(ref *reference) []StepRow {
 	if f.visits >= len(f.state.Visits) {
 		return nil
 	}
-	return []StepRow{f.step(f.visits, f.state.Visits[f.visits], f.state, f.path.lastAt, ref)}
+	return []StepRow{f.step(f.visits, f.state.Visits[f.visits], &f.state, f.path.lastAt, ref)}
 }
 
-func (f *folded) step(index int, visit dossier.Visit, s dossier.State, until time.Time, ref *reference) StepRow {
+func (f *folded) step(index int, visit dossier.Visit, s *dossier.State, until time.Time, ref *reference) StepRow {
 	calendar := ref.calendar(s.Competent, f.position)
 	until = later(until, visit.StartedAt)
 	r := StepRow{
@@ -214,7 +214,7 @@ func promised(v *procedure.Version, step string, clock dossier.Clock, calendar *
 
 // waiting is the working time between two instants in which somebody else had to
 // act: the citizen (papers, money), or another agency (opinion, its own part).
-func waiting(s dossier.State, from, until time.Time, calendar *worktime.Calendar) time.Duration {
+func waiting(s *dossier.State, from, until time.Time, calendar *worktime.Calendar) time.Duration {
 	var spans []span
 	add := func(begin, end time.Time, closed bool) {
 		if end.IsZero() {

@@ -167,7 +167,7 @@ func (c *Case) add(e event.Event) {
 	case legacy.CaseDescribed:
 		c.Source = p.Source
 	default:
-		c.State = dossier.Evolve(c.State, e)
+		c.State.Apply(e)
 	}
 	if c.Events > 0 {
 		c.before = c.last.Metadata.OccurredAt

@@ -16,6 +16,19 @@ func BenchmarkFoldALife(b *testing.B) {
 	b.ReportMetric(float64(len(events)), "events/op")
 }
 
+// Whoever keeps each state pays for a copy at each event.
+func BenchmarkEvolveALife(b *testing.B) {
+	events := given(b, licence(), delivered()...).events
+	b.ReportAllocs()
+	for b.Loop() {
+		var s dossier.State
+		for _, e := range events {
+			s = dossier.Evolve(s, e)
+		}
+	}
+	b.ReportMetric(float64(len(events)), "events/op")
+}
+
 func BenchmarkDecide(b *testing.B) {
 	s := given(b, licence(), submitted()...)
 	facts := dossier.Facts{Now: on(12, "09:00"), Actor: desk, Procedure: s.procedure, Calendar: standard}

@@ -59,8 +59,8 @@ func (c Clock) Paused() bool { return !c.PausedAt.IsZero() && c.StoppedAt.IsZero
 // Running reports whether time counts now.
 func (c Clock) Running() bool { return c.Started() && c.PausedAt.IsZero() && c.StoppedAt.IsZero() }
 
-// apply folds clock events without touching c's slices.
-func (c Clock) apply(changes []ClockChange, growing bool) Clock {
+// apply folds clock events; the elements of c's slices stay as they are.
+func (c *Clock) apply(changes []ClockChange, growing bool) {
 	for _, change := range changes {
 		switch change.Action {
 		case ClockStart, ClockRestart:
@@ -90,7 +90,6 @@ func (c Clock) apply(changes []ClockChange, growing bool) Clock {
 		c.Due = change.Due
 		c.Entries = push(growing, c.Entries, change)
 	}
-	return c
 }
 
 func without(causes []string, cause string) []string {

@@ -29,7 +29,7 @@ func (w *clockwork) add(action ClockAction, cause string, from, due time.Time) {
 		PreviousDue: w.clock.Due, Due: due, Calendar: w.facts.Calendar.Version(),
 	}
 	w.changes = append(w.changes, change)
-	w.clock = w.clock.apply([]ClockChange{change}, false)
+	w.clock.apply([]ClockChange{change}, false)
 }
 
 // start begins the term, or the whole term again.

@@ -17,10 +17,18 @@ import (
 // it is the first to be added to that state, so that folding a long dossier
 // costs the same for each event; a second future of one state copies the list.
 func Evolve(s State, e event.Event) State {
-	s.growing = s.claim()
-	s = evolve(s, e)
-	s.growing = false
+	s.Apply(e)
 	return s
+}
+
+// Apply is Evolve in place, for who folds many events: s becomes what is known
+// after one more. Copies that were made of s before stay as they were.
+func (s *State) Apply(e event.Event) { s.apply(&e) }
+
+func (s *State) apply(e *event.Event) {
+	s.growing = s.claim()
+	s.evolve(e)
+	s.growing = false
 }
 
 // line is what states that follow from one another share.
@@ -38,7 +46,8 @@ func (s *State) claim() bool {
 	return false
 }
 
-func evolve(s State, e event.Event) State {
+// evolve and what it calls change s in place; some give it again, to go on from.
+func (s *State) evolve(e *event.Event) {
 	s.Revision = e.Revision
 	s.Events++
 	s.trail = &trace{id: e.ID, prev: s.trail}
@@ -50,118 +59,116 @@ func evolve(s State, e event.Event) State {
 	s.lastBy = by
 	switch p := e.Payload.(type) {
 	case Submitted:
-		return s.submitted(p, at, by)
+		s.submitted(p, at, by)
 	case DocumentAttached:
 		s.Documents = push(s.growing, s.Documents, Document{
 			Component: p.Component, Version: p.Version, Hash: p.Hash, Size: p.Size, MediaType: p.MediaType, Form: p.Form,
 			Stage: p.Stage, FileName: p.FileName, Digitised: p.Digitised, Reused: p.Reused, FromStore: p.FromStore,
 			AttachedAt: at, By: by,
 		})
-		return s
 	case Received:
-		return s.received(p, at)
+		s.received(p, at)
 	case ReceptionRefused:
 		s.Phase, s.RefusedAt = PhaseReceptionRefused, at
 		s.Decision = Decision{Number: p.Slip, Why: p.Why, At: at}
-		return s.ended(at)
+		s.ended(at)
 	case SupplementRequested:
 		s.Supplements = push(s.growing, s.Supplements, Supplement{
 			Number: p.Number, Phase: p.Phase, Slip: p.Slip, Components: p.Components, Why: p.Why, Basis: p.Basis,
 			Approver: p.Approver, RequestedBy: by, RequestedAt: at, WaitUntil: p.WaitUntil,
 			OnAnswer: p.OnAnswer, OnExpiry: p.OnExpiry, Paused: len(p.Clock) > 0,
 		})
-		return s.tick(p.Clock)
+		s.tick(p.Clock)
 	case SupplementProvided:
 		s.Supplements = change(s.Supplements, func(r *Supplement) bool { return r.Number == p.Number },
 			func(r *Supplement) { r.ProvidedAt, r.Closed = at, true })
-		return s.tick(p.Clock)
+		s.tick(p.Clock)
 	case SupplementExpired:
 		s.Supplements = change(s.Supplements, func(r *Supplement) bool { return r.Number == p.Number },
 			func(r *Supplement) { r.ExpiredAt = at })
-		return s
 	case FeeAssessed, FeePaid, FeeExempted, FeeRefunded, ObligationImposed, ObligationMet:
-		return s.money(p, at)
+		s.money(p, at)
 	case Assigned:
-		return s.worked().held(p.Holder, at)
+		s.worked().held(p.Holder, at)
 	case Reassigned:
-		return s.worked().held(p.Holder, at)
+		s.worked().held(p.Holder, at)
 	case StepStarted:
 		if p.Holder.Department != OneStop {
-			s = s.worked()
+			s.worked()
 		}
 		s.Visits = push(s.growing, s.Visits, Visit{Step: p.Step, Holder: p.Holder, StartedAt: at})
-		return s.held(p.Holder, at)
+		s.held(p.Holder, at)
 	case StepCompleted:
-		return s.leaveStep(at, VisitCompleted)
+		s.leaveStep(at, VisitCompleted)
 	case StepReturned:
-		return s.returned(p, at)
+		s.returned(p, at)
 	case OpinionRequested:
 		s.Opinions = push(s.growing, s.Opinions, Opinion{
 			Number: p.Number, Agency: p.Agency, Department: p.Department, RequestedAt: at, DueAt: p.DueAt,
 		})
-		return s.worked().tick(p.Clock)
+		s.worked().tick(p.Clock)
 	case OpinionGiven:
 		s.Opinions = change(s.Opinions, func(o *Opinion) bool { return o.Number == p.Number },
 			func(o *Opinion) { o.GivenAt, o.Position, o.Hash, o.Closed = at, p.Position, p.Hash, true })
-		return s.tick(p.Clock)
+		s.tick(p.Clock)
 	case Forwarded:
 		s.Forwards = push(s.growing, s.Forwards, Forwarding{
 			Number: p.Number, From: p.From, To: p.To, Parallel: p.Parallel, Task: p.Task, ForwardedAt: at, DueAt: p.DueAt,
 		})
 		if !p.Parallel {
-			s = s.held(p.To, at)
+			s.held(p.To, at)
 		}
-		return s.worked().tick(p.Clock)
+		s.worked().tick(p.Clock)
 	case ForwardAnswered:
 		s.Forwards = change(s.Forwards, func(f *Forwarding) bool { return f.Number == p.Number },
 			func(f *Forwarding) { f.AnsweredAt, f.Outcome, f.Closed = at, p.Outcome, true })
-		return s.held(p.Holder, at).tick(p.Clock)
+		s.held(p.Holder, at).tick(p.Clock)
 	case Appraised:
 		s.Appraisal = Finding{Conclusion: p.Conclusion, At: at, By: by, Report: p.Report}
-		return s.worked()
+		s.worked()
 	case InspectionRecorded:
 		s.Inspection = Finding{
 			Conclusion: p.Conclusion, At: at, By: by, Report: p.Report, InspectedAt: p.InspectedAt, RemedyUntil: p.RemedyUntil,
 		}
-		return s.worked()
+		s.worked()
 	case DeadlineExtended:
 		extension := Extension{Number: p.Number, Letter: p.Letter, Ground: p.Why.Ground, ExtendedAt: at}
 		if n := len(p.Clock); n > 0 {
 			extension.PreviousDue, extension.Due = p.Clock[n-1].PreviousDue, p.Clock[n-1].Due
 		}
 		s.Extensions = push(s.growing, s.Extensions, extension)
-		return s.tick(p.Clock)
+		s.tick(p.Clock)
 	case SubmittedForSignature:
 		s.Draft = Draft{Hash: p.Hash, SubmittedAt: at, By: by.ID}
-		return s.worked().held(p.Holder, at)
+		s.worked().held(p.Holder, at)
 	case Signed:
 		s.Signatures = push(s.growing, s.Signatures, Signature{
 			Hash: p.Hash, Signer: p.Signer, Certificate: p.Certificate, Format: p.Format, At: at,
 		})
-		return s.held(p.Holder, at)
+		s.held(p.Holder, at)
 	default:
-		return s.outcome(e, at, by)
+		s.outcome(e.Payload, at, by)
 	}
 }
 
 // outcome applies what ends a dossier and what comes after.
-func (s State) outcome(e event.Event, at time.Time, by event.Actor) State {
-	switch p := e.Payload.(type) {
+func (s *State) outcome(payload event.Payload, at time.Time, by event.Actor) {
+	switch p := payload.(type) {
 	case ResultIssued:
 		s.Phase, s.IssuedAt = PhaseIssued, at
 		s.Results = push(s.growing, s.Results, ResultVersion{
 			Version: p.Version, Number: p.Number, Hash: p.Hash, Signer: p.Signer, Electronic: p.Electronic,
 			IssuedAt: at, ValidUntil: p.ValidUntil,
 		})
-		return s.held(p.Holder, at).tick(p.Clock).ended(at)
+		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case Rejected:
 		s.Phase, s.RejectedAt = PhaseRejected, at
 		s.Decision = Decision{Number: p.Decision, Why: p.Why, Hash: p.Hash, Signer: p.Signer, At: at}
-		return s.held(p.Holder, at).tick(p.Clock).ended(at)
+		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case Stopped:
 		s.Phase, s.StoppedAt = PhaseStopped, at
 		s.Decision = Decision{Number: p.Notice, Why: p.Why, Approver: p.Approver, Financial: p.Financial, At: at}
-		return s.held(p.Holder, at).tick(p.Clock).ended(at)
+		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case ResultHandedToPost:
 		s.Delivery = Delivery{State: HandedToPost, Method: DeliverPost, Tracking: p.Tracking, At: at}
 	case ResultReturned:
@@ -174,9 +181,9 @@ func (s State) outcome(e event.Event, at time.Time, by event.Actor) State {
 		}
 	case Withdrawn:
 		s.Phase, s.WithdrawnAt = PhaseWithdrawn, at
-		return s.tick(p.Clock).ended(at)
+		s.tick(p.Clock).ended(at)
 	case Reopened:
-		return s.reopened(p, at)
+		s.reopened(p, at)
 	case ResultCorrected:
 		wrong, _ := s.Result()
 		s.Results = push(s.growing, s.Results, ResultVersion{
@@ -197,10 +204,9 @@ func (s State) outcome(e event.Event, at time.Time, by event.Actor) State {
 			s.Sync = push(s.growing, s.Sync, known)
 		}
 	}
-	return s
 }
 
-func (s State) submitted(p Submitted, at time.Time, by event.Actor) State {
+func (s *State) submitted(p Submitted, at time.Time, by event.Actor) {
 	s.Phase, s.Code = PhaseSubmitted, p.Code
 	s.Procedure, s.ProcedureVersion = p.Procedure, p.ProcedureVersion
 	s.Channel, s.VerifiedIdentity = p.Channel, p.VerifiedIdentity
@@ -208,19 +214,19 @@ func (s State) submitted(p Submitted, at time.Time, by event.Actor) State {
 	s.Support, s.Receiving, s.Competent = p.Support, p.Receiving, p.Competent
 	s.DeliveryWish, s.DeliveryAddress = p.Delivery, p.DeliveryAddress
 	s.SubmittedAt = at
-	return s.held(s.atDesk(), at)
+	s.held(s.atDesk(), at)
 }
 
-func (s State) received(p Received, at time.Time) State {
+func (s *State) received(p Received, at time.Time) {
 	s.Phase, s.ReceivedAt = PhaseProcessing, at
 	s.Procedure, s.ProcedureVersion, s.FormSet = p.Procedure, p.ProcedureVersion, p.FormSet
 	s.Competent, s.AcceptanceSlip, s.Term, s.SameDay = p.Competent, p.Slip, p.Term, p.SameDay
-	return s.held(p.Holder, at).tick(p.Clock)
+	s.held(p.Holder, at).tick(p.Clock)
 }
 
-func (s State) returned(p StepReturned, at time.Time) State {
+func (s *State) returned(p StepReturned, at time.Time) {
 	if s.CurrentVisit() != nil {
-		s = s.leaveStep(at, VisitReturned)
+		s.leaveStep(at, VisitReturned)
 	}
 	s.Returns = push(s.growing, s.Returns, Return{From: p.From, To: p.To, Ground: p.Why.Ground, At: at, Visits: len(s.Visits)})
 	for _, void := range p.Voids {
@@ -235,66 +241,64 @@ func (s State) returned(p StepReturned, at time.Time) State {
 			s.Signatures = nil
 		}
 	}
-	return s.held(p.Holder, at)
+	s.held(p.Holder, at)
 }
 
-func (s State) reopened(p Reopened, at time.Time) State {
+func (s *State) reopened(p Reopened, at time.Time) {
 	s.Phase = PhaseProcessing
 	s.Complaints = push(s.growing, s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
 	s.IssuedAt, s.RejectedAt, s.StoppedAt, s.DeliveredAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	s.Appraisal, s.Inspection, s.Draft, s.Signatures = Finding{}, Finding{}, Draft{}, nil
 	s.Decision, s.Delivery = Decision{}, Delivery{}
 	s.roundFrom = len(s.Visits)
-	return s.held(p.Holder, at).tick(p.Clock).worked()
+	s.held(p.Holder, at).tick(p.Clock).worked()
 }
 
 // ended closes everything that can no longer be answered.
-func (s State) ended(at time.Time) State {
+func (s *State) ended(at time.Time) {
 	if s.CurrentVisit() != nil {
-		s = s.leaveStep(at, VisitClosed)
+		s.leaveStep(at, VisitClosed)
 	}
 	s.Supplements = change(s.Supplements, func(r *Supplement) bool { return !r.Closed }, func(r *Supplement) { r.Closed = true })
 	s.Opinions = change(s.Opinions, func(o *Opinion) bool { return !o.Closed }, func(o *Opinion) { o.Closed = true })
 	s.Forwards = change(s.Forwards, func(f *Forwarding) bool { return !f.Closed }, func(f *Forwarding) { f.Closed = true })
-	return s
 }
 
-func (s State) leaveStep(at time.Time, outcome VisitOutcome) State {
+func (s *State) leaveStep(at time.Time, outcome VisitOutcome) {
 	n := len(s.Visits)
 	if n == 0 {
-		return s
+		return
 	}
 	s.Visits = slices.Clone(s.Visits)
 	last := &s.Visits[n-1]
 	last.EndedAt, last.Outcome = at, outcome
-	return s
 }
 
-func (s State) held(h Holder, at time.Time) State {
+func (s *State) held(h Holder, at time.Time) *State {
 	if s.Holder != h {
 		s.Holder, s.HolderSince = h, at
 	}
 	return s
 }
 
-func (s State) worked() State {
+func (s *State) worked() *State {
 	s.LeftDesk = true
 	return s
 }
 
-func (s State) tick(changes []ClockChange) State {
-	s.Clock = s.Clock.apply(changes, s.growing)
+func (s *State) tick(changes []ClockChange) *State {
+	s.Clock.apply(changes, s.growing)
 	return s
 }
 
-func (s State) money(payload event.Payload, at time.Time) State {
+func (s *State) money(payload event.Payload, at time.Time) {
 	switch p := payload.(type) {
 	case FeeAssessed:
-		return s.owe(Obligation{
+		s.owe(Obligation{
 			ID: p.Obligation, Kind: string(p.Kind), LegalBasis: p.LegalBasis, Blocking: p.Blocking, Assessed: p.Amount,
 		}, at).tick(p.Clock)
 	case ObligationImposed:
-		return s.owe(Obligation{
+		s.owe(Obligation{
 			ID: p.Obligation, Kind: p.Kind, Imposed: true, Notice: p.Notice, LegalBasis: p.LegalBasis,
 			Blocking: p.Blocking, Assessed: p.Amount,
 		}, at).tick(p.Clock)
@@ -302,30 +306,29 @@ func (s State) money(payload event.Payload, at time.Time) State {
 		paid := Payment{
 			Transaction: p.Transaction, Amount: p.Amount, Method: p.Method, Gateway: p.Gateway, Receipt: p.Receipt, At: at,
 		}
-		return s.settle(p.Obligation, at, func(o *Obligation) {
+		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
 			o.Payments = push(s.growing, o.Payments, paid)
 		}).tick(p.Clock)
 	case ObligationMet:
-		return s.settle(p.Obligation, at, func(o *Obligation) {
+		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
 			o.Payments = push(s.growing, o.Payments, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		}).tick(p.Clock)
 	case FeeExempted:
-		return s.settle(p.Obligation, at, func(o *Obligation) {
+		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Exempted += p.Amount
 			o.Exemption = p.Exemption
 		}).tick(p.Clock)
 	case FeeRefunded:
-		return s.settle(p.Obligation, at, func(o *Obligation) {
+		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Refunded += p.Amount
 			o.Refunds = push(s.growing, o.Refunds, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		})
 	}
-	return s
 }
 
-func (s State) owe(o Obligation, at time.Time) State {
+func (s *State) owe(o Obligation, at time.Time) *State {
 	o.AssessedAt = at
 	if o.Owed() == 0 {
 		o.SettledAt = at
@@ -334,7 +337,7 @@ func (s State) owe(o Obligation, at time.Time) State {
 	return s
 }
 
-func (s State) settle(id string, at time.Time, apply func(*Obligation)) State {
+func (s *State) settle(id string, at time.Time, apply func(*Obligation)) *State {
 	s.Obligations = change(s.Obligations, func(o *Obligation) bool { return o.ID == id }, func(o *Obligation) {
 		apply(o)
 		if o.Owed() == 0 && o.SettledAt.IsZero() {
@@ -374,8 +377,8 @@ func change[T any](list []T, match func(*T) bool, edit func(*T)) []T {
 // Fold evolves a dossier through its events, from the first.
 func Fold(events ...event.Event) State {
 	var s State
-	for _, e := range events {
-		s = Evolve(s, e)
+	for i := range events {
+		s.apply(&events[i])
 	}
 	return s
 }

@@ -58,7 +58,13 @@ func TestTheFuturesOfOneStateKnowNothingOfEachOther(t *testing.T) {
 		for n := range rapid.IntRange(1, 40).Draw(t, "events") {
 			from := lives[rapid.IntRange(0, len(lives)-1).Draw(t, "from")]
 			e := fact(len(from.events), anyFact(t, n))
-			lives = append(lives, life{dossier.Evolve(from.state, e), append(slices.Clone(from.events), e)})
+			next := from.state
+			if rapid.Bool().Draw(t, "in place") {
+				next.Apply(e)
+			} else {
+				next = dossier.Evolve(next, e)
+			}
+			lives = append(lives, life{next, append(slices.Clone(from.events), e)})
 		}
 		for _, l := range lives {
 			got, err := json.Marshal(l.state)

@@ -12,6 +12,7 @@ import (
 // State is everything that is known of one dossier after some prefix of its
 // events. It is a value: Evolve returns a new one and leaves the older as it
 // was, slices included, so that states of different moments can be compared.
+// Apply changes one state in place, and no copy of it.
 // Readers must not change its slices. The zero State is a dossier that does
 // not exist.
 //

@@ -53,7 +53,7 @@ func Replay(events, notices []event.Event, calendars Calendars, rules Rules, unt
 		if at.After(until) {
 			break
 		}
-		s = dossier.Evolve(s, e)
+		s.Apply(e)
 		end, last := until.Add(moment), true
 		if i+1 < len(events) && !events[i+1].Metadata.OccurredAt.After(until) {
 			end, last = events[i+1].Metadata.OccurredAt, false

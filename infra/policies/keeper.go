@@ -62,7 +62,8 @@ func (k *keeper) observe(ctx context.Context, run []event.Event) error {
 		case known && e.Revision <= s.Revision:
 			// Somebody else has folded it this far; it may not have been planned for.
 		case known && e.Revision == s.Revision+1, !known && e.Revision == 0:
-			s, known = dossier.Evolve(s, e), true
+			s.Apply(e)
+			known = true
 		default:
 			var err error
 			if s, err = k.load(ctx, code); err != nil {
@@ -122,7 +123,7 @@ func (k *keeper) load(ctx context.Context, code string) (dossier.State, error) {
 		if err != nil {
 			return dossier.State{}, fmt.Errorf("policies: read dossier %s: %w", code, err)
 		}
-		s = dossier.Evolve(s, e)
+		s.Apply(e)
 	}
 	return s, nil
 }

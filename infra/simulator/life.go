@@ -78,7 +78,7 @@ func (l *life) act(at time.Time, actor event.Actor, command dossier.Command) boo
 	for _, p := range payloads {
 		e := event.New(uuid.UUID{}, event.Metadata{OccurredAt: at, Actor: actor}, p)
 		e.Revision = uint64(l.state.Events)
-		l.state = dossier.Evolve(l.state, e)
+		l.state.Apply(e)
 	}
 	l.acts++
 	key := fmt.Sprintf("simulate-%d-%d-%d", l.sim.config.Seed, l.number, l.acts)
