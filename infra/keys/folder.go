@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"dossierledger/domain/fault"
+	"dossierledger/infra/datasync"
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -45,7 +46,7 @@ var _ Vault = (*Folder)(nil)
 
 // OpenFolder opens or makes the key store in a folder.
 func OpenFolder(ctx context.Context, dir string, master Master) (*Folder, error) {
-	return openFolder(ctx, dir, master, vfs.Default)
+	return openFolder(ctx, dir, master, datasync.FS)
 }
 
 // openFolder opens a folder whose records are on a file system; the files of the

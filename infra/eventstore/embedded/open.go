@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dossierledger/domain/fault"
+	"dossierledger/infra/datasync"
 	"dossierledger/infra/eventstore"
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
@@ -183,7 +184,7 @@ func acquire(ctx context.Context, opts Options, bulk bool) (*Store, error) {
 		s.now = time.Now
 	}
 	if s.fs == nil {
-		s.fs = vfs.Default
+		s.fs = datasync.FS
 	}
 	if opts.SegmentBytes > 0 {
 		s.segmentBytes = opts.SegmentBytes
