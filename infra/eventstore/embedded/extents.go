@@ -13,28 +13,29 @@ import (
 // extent is where a stream lies.
 type extent struct {
 	number uint64
-	first  uint64 // the position of its first event, which never changes
+	head   run // its first batch, which never changes
 	// last is the last revision that the index was told of. It can only be behind
 	// while the index is being told of what nobody waits for yet.
 	last atomic.Uint64
 }
 
-// extentsKept bounds the streams whose extents are remembered, a hundred bytes and the
-// name each.
+// extentsKept bounds the streams whose extents are remembered, two hundred bytes and
+// the name each.
 const extentsKept = 1 << 16
 
-// extents are those of the streams that were read lately, kept up to date by whoever
-// feeds the index. So who reads on behind the end of a stream is told without the
-// index that nothing is there yet.
+// extents are those of the streams that were begun or read lately, kept up to date by
+// whoever feeds the index. So who reads what a stream began with, or on behind its
+// end, need not ask the index.
 type extents struct {
 	mu     sync.Mutex
 	told   uint64 // how often the index was told of something
+	begun  bool   // streams are remembered when they begin
 	lately *lru.Cache[string, *extent]
 }
 
-func newExtents() (*extents, error) {
+func newExtents(begun bool) (*extents, error) {
 	lately, err := lru.New[string, *extent](extentsKept)
-	return &extents{lately: lately}, err
+	return &extents{begun: begun, lately: lately}, err
 }
 
 // tell notes what the index has just been told, before anybody is told that it was.
@@ -42,12 +43,14 @@ func (s *extents) tell(batches []batchEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.told++
-	if s.lately.Len() == 0 {
-		return
-	}
 	for i := range batches {
-		if of, ok := s.lately.Peek(batches[i].stream); ok {
-			of.last.Store(batches[i].firstRevision + batches[i].count - 1)
+		e := &batches[i]
+		if e.fresh && s.begun {
+			of := &extent{number: e.number, head: e.run()}
+			of.last.Store(of.head.lastRevision)
+			s.lately.Add(e.stream, of)
+		} else if of, ok := s.lately.Peek(e.stream); ok {
+			of.last.Store(e.run().lastRevision)
 		}
 	}
 }
@@ -99,7 +102,7 @@ func (s *Store) extentOf(stream string) (of *extent, ok bool, err error) {
 	if err != nil {
 		return nil, false, s.indexDamaged(err, "stream "+stream)
 	}
-	of.first = first.firstPosition()
+	of.head = first
 	of.last.Store(last.lastRevision)
 	x.extents.keep(stream, of, told)
 	return of, true, nil

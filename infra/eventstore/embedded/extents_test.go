@@ -3,6 +3,8 @@ package embedded
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -43,8 +45,66 @@ func TestWhereAStreamBeginsIsRememberedOnlyOnceItDoes(t *testing.T) {
 			t.Errorf("behind the end: %d, %v", n, err)
 		}
 	}
-	if of, ok := s.index.extents.lately.Get("a"); !ok || of.first != 0 || of.last.Load() != 2 {
+	if of, ok := s.index.extents.lately.Get("a"); !ok || of.head.firstPosition() != 0 || of.head.count != 1 || of.last.Load() != 2 {
 		t.Errorf("remembered is %+v (%t)", of, ok)
+	}
+}
+
+// given streams of one batch and of several, then reads from every revision on, and
+// of every length, give the same where the store remembers how they began as where it
+// was opened anew and does not.
+func TestWhatAStreamBeganWithIsReadAsTheIndexHasIt(t *testing.T) {
+	opts := Options{Dir: t.TempDir()}
+	s := opens(t, opts)
+	batches := map[string][]int{"one": {5}, "long": {3 * chunkEventsMin}, "three": {2, 1, 4}, "single": {1}}
+	for stream, sizes := range batches {
+		for _, n := range sizes {
+			batch := make([]eventstore.Proposed, n)
+			for i := range batch {
+				batch[i] = eventstore.Proposed{ID: uuid.New(), Type: "t.v1", Data: fmt.Appendf(nil, `{"n":%d}`, i)}
+			}
+			if _, err := s.Append(t.Context(), stream, event.Any, batch...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	read := func(stream string, from uint64, limit int) (all []string) {
+		for e, err := range s.ReadStream(t.Context(), stream, eventstore.StreamRead{From: &from, Limit: limit}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fmt.Sprint(e.Position, e.Revision, e.ID, string(e.Data)))
+		}
+		return all
+	}
+	everything := func() (all [][]string) {
+		for _, stream := range slices.Sorted(maps.Keys(batches)) {
+			for from := range uint64(8) {
+				for _, limit := range []int{0, 1, 2, 5, chunkEventsMin, chunkEventsMin + 1} {
+					all = append(all, read(stream, from, limit))
+				}
+			}
+		}
+		return all
+	}
+	if _, ok := s.index.extents.lately.Get("one"); !ok {
+		t.Error("how a stream began is not remembered")
+	}
+	remembered := everything()
+	closeStore(t, s)
+	s = opens(t, opts)
+	defer closeStore(t, s)
+	if _, ok := s.index.extents.lately.Get("one"); ok {
+		t.Error("it is remembered before anybody asked")
+	}
+	found := everything()
+	for i := range found {
+		if !slices.Equal(remembered[i], found[i]) {
+			t.Errorf("read %d: %v, and from the index %v", i, remembered[i], found[i])
+		}
+	}
+	if got := len(read("long", 0, 0)); got != 3*chunkEventsMin {
+		t.Errorf("%d events of the long one", got)
 	}
 }
 
@@ -91,7 +151,7 @@ func TestWhereAStreamEndsIsNeverRememberedAsItWasBefore(t *testing.T) {
 
 // An extent that was found while the index was told of more is not kept.
 func TestAnExtentFoundMeanwhileIsNotKept(t *testing.T) {
-	e, err := newExtents()
+	e, err := newExtents(true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,6 +73,12 @@ type batchEntry struct {
 	// fresh says that the stream begins here.
 	fresh                       bool
 	firstRevision, count, first uint64
+	// offset is where its first record is in its segment; tell finds that out.
+	offset int64
+}
+
+func (e *batchEntry) run() run {
+	return run{lastRevision: e.firstRevision + e.count - 1, lastPosition: e.first + e.count - 1, count: e.count, offset: e.offset}
 }
 
 func (x *index) options(s *Store, cache int64, memTable uint64) *pebble.Options {
@@ -141,7 +147,8 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 				return err
 			}
 		}
-		r := run{lastRevision: e.firstRevision + e.count - 1, lastPosition: e.first + e.count - 1, count: e.count, offset: offset}
+		e.offset = offset
+		r := e.run()
 		var key [streamKeySize]byte
 		var value [maxRunValue]byte
 		putStreamKey(key[:], e.number, r.lastRevision)

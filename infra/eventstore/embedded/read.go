@@ -362,20 +362,25 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 	if err := c.store.await(ctx, c.horizon, nil); err != nil {
 		return nil, err
 	}
+	c.places = c.places[:0]
+	located := false
 	if !c.known {
 		of, ok, err := c.store.extentOf(c.stream)
 		if err != nil || !ok {
 			c.ended = true
 			return nil, err
 		}
-		c.number, c.known, c.exists = of.number, true, of.first < c.horizon
-		if !c.backwards && c.from > of.last.Load() {
+		if of.head.firstPosition() >= c.horizon {
 			c.ended = true
 			return nil, nil
 		}
+		c.number, c.known, c.exists = of.number, true, true
+		located = !c.backwards && c.locateIn(of, limit)
 	}
-	if err := c.locate(limit); err != nil {
-		return nil, err
+	if !located {
+		if err := c.locate(limit); err != nil {
+			return nil, err
+		}
 	}
 	err = c.fetch()
 	if c.backwards {
@@ -384,9 +389,8 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 	return c.buffer, err
 }
 
-// locate finds the positions of the next events, in ascending order.
+// locate finds the next events by the index, in ascending order.
 func (c *streamScan) locate(limit int) (err error) {
-	c.places = c.places[:0]
 	it, err := c.store.index.db.NewIter(&pebble.IterOptions{
 		LowerBound: streamKey(c.number, 0), UpperBound: streamKey(c.number+1, 0),
 	})
@@ -406,6 +410,17 @@ func (c *streamScan) locate(limit int) (err error) {
 		}
 	}
 	return err
+}
+
+// locateIn finds, in ascending order, the next events as far as they are in the
+// stream's first batch. It reports whether the index need not be asked for more.
+func (c *streamScan) locateIn(of *extent, limit int) (all bool) {
+	last := of.last.Load() // below the horizon, or what came later
+	for ; c.from <= of.head.lastRevision && len(c.places) < limit; c.from++ {
+		c.places = append(c.places, of.head.at(c.from))
+	}
+	c.ended = c.from > last
+	return c.ended || len(c.places) == limit
 }
 
 func (c *streamScan) locateForwards(it *pebble.Iterator, limit int) error {

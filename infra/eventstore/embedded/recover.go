@@ -193,7 +193,7 @@ func (s *Store) tryIndex(dir string, cache int64, memTable uint64) (why string, 
 	x.fingers, x.tableEvents = fingersOf(s.events.id), s.tableEvents
 	x.tables.Store(&tables{})
 	s.described = described{fingers: x.fingers, names: map[fingerprint]struct{}{}}
-	if x.extents, err = newExtents(); err != nil {
+	if x.extents, err = newExtents(!s.bulk); err != nil {
 		return "", s.openFailed(err)
 	}
 	s.index = x
