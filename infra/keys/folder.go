@@ -14,6 +14,7 @@ import (
 	"dossierledger/infra/datasync"
 	"dossierledger/infra/room"
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -58,7 +59,11 @@ func openFolder(ctx context.Context, dir string, master Master, fs vfs.FS) (*Fol
 	disk := room.New()
 	// What Pebble has to say comes back from calls.
 	logger := room.Logger{Log: slog.New(slog.DiscardHandler), Store: "key store", Disk: disk}
-	db, err := pebble.Open(filepath.Join(dir, "wrapped"), &pebble.Options{FS: disk.Over(fs), Logger: logger})
+	opts := &pebble.Options{FS: disk.Over(fs), Logger: logger}
+	for i := range opts.Levels { // each new person is looked for first, and is nowhere
+		opts.Levels[i].FilterPolicy, opts.Levels[i].FilterType = bloom.FilterPolicy(10), pebble.TableFilter
+	}
+	db, err := pebble.Open(filepath.Join(dir, "wrapped"), opts)
 	if err != nil {
 		return nil, fullOr(dir, fmt.Errorf("keys: open %s: %w", dir, err))
 	}
