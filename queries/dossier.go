@@ -114,6 +114,9 @@ type Case struct {
 	last     event.Event
 	before   time.Time // when the event before the last happened
 	subjects []string
+	// read are all its events, where they have just been read; nil elsewhere. They
+	// are not kept with cases that are remembered.
+	read []event.Event
 }
 
 // Last is the newest event.
@@ -131,6 +134,7 @@ func (d *Dossiers) Load(ctx context.Context, code string) (*Case, error) {
 		from = c.last.Revision + 1
 	}
 	var grown *Case
+	var read []event.Event
 	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
 			if fault.KindOf(err) == fault.NotFound {
@@ -145,17 +149,29 @@ func (d *Dossiers) Load(ctx context.Context, code string) (*Case, error) {
 			}
 		}
 		grown.add(e)
+		if !known && len(read) < readKept {
+			read = append(read, e)
+		}
 	}
 	switch {
 	case grown != nil:
 		d.cases.Add(code, grown)
-		return grown, nil
+		if len(read) < grown.Events {
+			return grown, nil
+		}
+		first := *grown
+		first.read = read
+		return &first, nil
 	case known:
 		return c, nil
 	default:
 		return nil, fault.New(fault.NotFound, dossier.ErrNotFound.Code, "there is no dossier %q", code)
 	}
 }
+
+// readKept bounds the events that are handed on from reading a dossier for the first
+// time to answering the question.
+const readKept = 1000
 
 // maxHistoryCode bounds the code of a history taken over, in bytes.
 const maxHistoryCode = 480
@@ -180,6 +196,7 @@ func (c *Case) add(e event.Event) {
 // With is the case after one more event; c stays as it was.
 func (c *Case) With(e event.Event) *Case {
 	next := *c
+	next.read = nil
 	next.add(e)
 	return &next
 }
@@ -197,6 +214,10 @@ func caseOf(code string, events []event.Event) *Case {
 func (d *Dossiers) events(ctx context.Context, c *Case, from uint64, limit int) ([]event.Event, error) {
 	if from > c.last.Revision || limit <= 0 {
 		return nil, nil
+	}
+	if c.read != nil && c.read[0].Revision == 0 {
+		rest := c.read[min(from, uint64(len(c.read))):]
+		return slices.Clone(rest[:min(limit, len(rest))]), nil
 	}
 	events := make([]event.Event, 0, min(uint64(limit), c.last.Revision-from+1, 1<<16))
 	for e, err := range d.journal.Read(ctx, dossier.StreamOf(c.Code), from) {

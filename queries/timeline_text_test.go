@@ -2,7 +2,10 @@ package queries_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"iter"
+	"reflect"
 	"testing"
 	"time"
 
@@ -141,4 +144,47 @@ func TestTheTextOfATimelineIsTheTimeline(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("after a day off was announced")
+}
+
+// reads counts how often streams are read.
+type reads struct {
+	queries.Journal
+	n int
+}
+
+func (r *reads) Read(ctx context.Context, stream string, from uint64) iter.Seq2[event.Event, error] {
+	r.n++
+	return r.Journal.Read(ctx, stream, from)
+}
+
+// A timeline that is asked for for the first time takes one read of the stream, and
+// is what it is later, when the events have to be read again for another part.
+func TestTheFirstTimelineReadsADossierOnce(t *testing.T) {
+	l, codes, _ := simulated(t, 10)
+	journal := &reads{Journal: l.Journal}
+	d, err := queries.NewDossiers(journal, l.Registers, l.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range codes {
+		parts := make([][]queries.Entry, 2)
+		for i := range parts {
+			journal.n = 0
+			c, err := d.Load(t.Context(), code)
+			if err != nil {
+				t.Fatal(err)
+			}
+			timeline, err := d.TimelinePart(t.Context(), c, queries.View{Concerned: true}, 1, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts[i] = timeline.Entries
+			if want := 1 + i; journal.n != want {
+				t.Errorf("%s: %d reads, not %d", code, journal.n, want)
+			}
+		}
+		if !reflect.DeepEqual(parts[0], parts[1]) {
+			t.Errorf("%s: first %+v, then %+v", code, parts[0], parts[1])
+		}
+	}
 }
