@@ -237,6 +237,67 @@ func TestANumberThatACrashLeftWithoutDossierIsCompleted(t *testing.T) {
 	}
 }
 
+// looking counts the dossiers that are looked for.
+type looking struct {
+	commands.Submissions
+	dossiers int
+}
+
+func (l *looking) ReadBack(ctx context.Context, stream string, limit int) iter.Seq2[event.Event, error] {
+	if _, ok := dossier.CodeOf(stream); ok {
+		l.dossiers++
+	}
+	return l.Submissions.ReadBack(ctx, stream, limit)
+}
+
+// given numbers that were written together with their dossiers, and one of another
+// process that died, when it is looked for what was cut off, then only for the one.
+func TestWhatWasWrittenWithItsNumberIsNotLookedFor(t *testing.T) {
+	o := openOffice(t)
+	looked := &looking{Submissions: o.Journal}
+	d, err := commands.NewDossiers(o.Journal, looked, o.Registers, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit := func(d *commands.Dossiers, who string) error {
+		_, err := d.Submit(t.Context(), commands.Request{Actor: citizen(who), Key: "k"}, application(who))
+		return err
+	}
+	for i := range 4 {
+		if err := submit(d, fmt.Sprintf("p-%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish := func(want int) {
+		t.Helper()
+		looked.dossiers = 0
+		finished, err := d.FinishSubmissions(t.Context(), func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {
+			return o.Journal.ReadAll(ctx, after, dossier.SequencePrefix)
+		})
+		if err != nil || finished != want || looked.dossiers != want {
+			t.Errorf("%d were finished and %d looked for, not %d: %v", finished, looked.dossiers, want, err)
+		}
+	}
+	finish(0)
+	crashed, err := commands.NewDossiers(o.Journal, &dying{Submissions: o.Journal, dead: true}, o.Registers, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := submit(crashed, "p-4"); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	for i := 5; i < 7; i++ {
+		if err := submit(d, fmt.Sprintf("p-%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish(1)
+	finish(0)
+	if n := count(t, o, agency+"-261008-0005"); n != 1 {
+		t.Errorf("the one that was cut off has %d events", n)
+	}
+}
+
 // A ledger that was copied to another store notes a position of the first one.
 func TestANoteOfAnotherStoresPositionIsNotBelieved(t *testing.T) {
 	o := openOffice(t)

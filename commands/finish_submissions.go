@@ -50,12 +50,14 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 		if !ok {
 			continue
 		}
-		fresh, err := d.finishOne(ctx, given)
-		if err != nil {
-			return finished, fmt.Errorf("finish submission of dossier %s: %w", given.Dossier, err)
-		}
-		if fresh {
-			finished++
+		if !d.numbers.complete.has(e.Stream, e.Revision) {
+			fresh, err := d.finishOne(ctx, given)
+			if err != nil {
+				return finished, fmt.Errorf("finish submission of dossier %s: %w", given.Dossier, err)
+			}
+			if fresh {
+				finished++
+			}
 		}
 		position := e.Position
 		last = &position
