@@ -240,6 +240,12 @@ func TestResultsAreReadAgainAsTheyWereKept(t *testing.T) {
 	if before.String() != after.String() || len(read) != 1 {
 		t.Errorf("read again:\n%s\nwas\n%s", &after, &before)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "turns-growth.json"), bytes.Replace(text, []byte(`"turns"`), []byte(`"turns-growth"`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if read, err = bench.Read(dir); err != nil || len(read) != 2 || read[0].Benchmark != "turns" || read[1].Benchmark != "turns-growth" {
+		t.Errorf("two results are not read in the order of their names: %+v (%v)", read, err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "torn.json"), text[:20], 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,9 @@ func Read(dir string) ([]Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("results of benchmarks: %w", err)
 	}
-	slices.Sort(paths)
+	slices.SortFunc(paths, func(a, b string) int { // as names: "a" is before "a-growth", though "." is behind "-"
+		return strings.Compare(strings.TrimSuffix(a, ".json"), strings.TrimSuffix(b, ".json"))
+	})
 	var results []Result
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
