@@ -174,8 +174,8 @@ type past struct {
 }
 
 // load folds a dossier's stream and notices a request that it answered before.
-func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, error) {
-	var p past
+func (d *Dossiers) load(ctx context.Context, req Request, code string) (*past, error) {
+	p := &past{}
 	var firstID uuid.UUID
 	if req.Key != "" {
 		firstID = event.IDFor(req.scope(), 0)
@@ -187,24 +187,24 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (past, er
 	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
 			if fault.KindOf(err) == fault.NotFound {
-				return past{}, notFound(code)
+				return nil, notFound(code)
 			}
-			return past{}, fmt.Errorf("dossier %s: read: %w", code, err)
+			return nil, fmt.Errorf("dossier %s: read: %w", code, err)
 		}
 		if req.Key != "" {
 			if err := p.notice(req, code, firstID, e); err != nil {
-				return past{}, err
+				return nil, err
 			}
 		}
 		p.state.Apply(e)
 	}
 	if req.May != nil {
 		if err := req.May(p.state); err != nil {
-			return past{}, err
+			return nil, err
 		}
 	}
 	if !p.state.Exists() {
-		return past{}, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
+		return nil, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
 	}
 	d.states.Add(code, p.state)
 	return p, nil

@@ -161,14 +161,17 @@ func cutField(src []byte) (field, rest []byte, ok bool) {
 // scan does not allocate four times an event.
 type materializer struct {
 	block  []byte
+	blocks int // the size of the last block
 	stream string
 	kinds  map[string]string
 }
 
 const (
-	// blockSize bounds what one kept event keeps alive of its neighbours.
-	blockSize = 16 << 10
-	maxKinds  = 1024
+	// blockSize bounds what one kept event keeps alive of its neighbours. Blocks grow
+	// to it from firstBlock on: most reads are of a few events.
+	blockSize  = 16 << 10
+	firstBlock = 2 << 10
+	maxKinds   = 1024
 )
 
 func (m *materializer) event(r *record) eventstore.Recorded {
@@ -208,7 +211,8 @@ func (m *materializer) copy(b []byte) []byte {
 		if n > blockSize/4 {
 			return append([]byte(nil), b...)
 		}
-		m.block = make([]byte, blockSize)
+		m.blocks = min(max(2*m.blocks, firstBlock, n), blockSize)
+		m.block = make([]byte, m.blocks)
 	}
 	out := m.block[:n:n]
 	m.block = m.block[n:]
