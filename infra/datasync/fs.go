@@ -7,10 +7,15 @@
 // two of them, and hundreds of syncs a second by an event log and a key store, that
 // is a good part of a machine. On Linux the kernel is therefore asked to sync by
 // itself and to say when it is done, which the runtime waits for as it waits for the
-// network: without a thread.
+// network: without a thread. That takes a little longer, so it is done only where
+// there is somebody to go on meanwhile.
 package datasync
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"runtime/metrics"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
 
 // FS is the machine's file system, whose files are synced in this way when they are
 // written. What a sync promises, and what it fails with, is as with vfs.Default.
@@ -47,8 +52,17 @@ type file struct{ vfs.File }
 
 // SyncData implements vfs.File.
 func (f file) SyncData() error {
-	if done, err := syncAside(f.Fd()); done {
-		return err
+	if othersWait() {
+		if done, err := syncAside(f.Fd()); done {
+			return err
+		}
 	}
 	return f.File.SyncData()
+}
+
+// othersWait reports whether goroutines wait for a processor.
+func othersWait() bool {
+	runnable := []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+	metrics.Read(runnable)
+	return runnable[0].Value.Kind() == metrics.KindUint64 && runnable[0].Value.Uint64() > 0
 }
