@@ -87,6 +87,9 @@ func TestWhatAStreamBeganWithIsReadAsTheIndexHasIt(t *testing.T) {
 		}
 		return all
 	}
+	if err := s.await(t.Context(), s.next.Load(), nil); err != nil { // the index is told behind the answer
+		t.Fatal(err)
+	}
 	if _, ok := s.index.extents.lately.Get("one"); !ok {
 		t.Error("how a stream began is not remembered")
 	}
