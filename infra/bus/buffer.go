@@ -22,9 +22,15 @@ type buffer struct {
 	// live is true once the end of the log was reached; from then on nothing is
 	// held back. news is true when that has not been told yet.
 	live, news bool
-	changed    chan struct{} // something was put
-	taken      chan struct{} // a page was taken
+	// spare is a page that was worked off, whose lists are used again.
+	spare   Page
+	changed chan struct{} // something was put
+	taken   chan struct{} // a page was taken
 }
+
+// spareEvents bounds the lists that are kept once the end of the log was reached:
+// from then on pages are short.
+const spareEvents = 1024
 
 func newBuffer(limit Config) *buffer {
 	return &buffer{limit: limit, changed: make(chan struct{}, 1), taken: make(chan struct{}, 1)}
@@ -78,20 +84,22 @@ func (b *buffer) add(recorded *eventstore.Recorded, decoded *event.Event) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	size := len(recorded.Data) + len(recorded.Metadata)
-	full := len(b.page.Recorded) >= b.limit.PageEvents || b.bytes+size > b.limit.PageBytes
-	if b.sealed || full && len(b.page.Recorded) > 0 {
+	held := b.page.Len()
+	full := held >= b.limit.PageEvents || b.bytes+size > b.limit.PageBytes
+	if b.sealed || full && held > 0 {
 		b.sealed, b.queue = true, true
 		signal(b.changed)
 		return false
 	}
 	b.begin()
-	b.page.Recorded = append(b.page.Recorded, *recorded)
 	if b.limit.Decode != nil {
 		b.page.Events = append(b.page.Events, *decoded)
+	} else {
+		b.page.Recorded = append(b.page.Recorded, *recorded)
 	}
 	b.page.Position, b.page.HasPosition = recorded.Position, true
 	b.bytes += size
-	b.sealed = len(b.page.Recorded) >= b.limit.PageEvents
+	b.sealed = held+1 >= b.limit.PageEvents
 	return true
 }
 
@@ -164,13 +172,20 @@ func (b *buffer) tryTake() (page Page, ready bool, pause time.Duration) {
 	case b.live && !b.queue:
 		b.news = true // a page that is full to the last event tells it afterwards
 	}
-	size := min(len(page.Recorded)*2, b.limit.PageEvents)
-	b.page = Page{Recorded: make([]eventstore.Recorded, 0, size)}
-	if b.limit.Decode != nil {
-		b.page.Events = make([]event.Event, 0, size)
-	}
+	b.page, b.spare = b.spare, Page{}
 	b.bytes, b.sealed, b.queue = 0, false, false
 	return page, true, 0
+}
+
+// giveBack is for a page that was worked off.
+func (b *buffer) giveBack(page Page) {
+	clear(page.Recorded) // what they held can go
+	clear(page.Events)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.live || cap(page.Recorded)+cap(page.Events) <= spareEvents {
+		b.spare = Page{Recorded: page.Recorded[:0], Events: page.Events[:0]}
+	}
 }
 
 func wait(ctx context.Context, c <-chan struct{}) error {

@@ -28,10 +28,10 @@ const DefaultType = "message.v1"
 // own id is made.
 const metadataUUID = "message_uuid"
 
-// EachEvent is for Config.Message with PageEvents 1 and EventsOnly: a message is
-// one event. What a Publisher stored comes back as it was published; of other
-// events the message's UUID is the event's id, and members of their metadata that
-// are no texts come as JSON.
+// EachEvent is for Config.Message with PageEvents 1, EventsOnly and no Decode: a
+// message is one event. What a Publisher stored comes back as it was published; of
+// other events the message's UUID is the event's id, and members of their metadata
+// that are no texts come as JSON.
 func EachEvent(_ string, p Page) (*message.Message, error) {
 	if len(p.Recorded) != 1 {
 		return nil, fmt.Errorf("bus: a message of each event cannot be made of %d events", len(p.Recorded))

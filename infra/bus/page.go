@@ -10,10 +10,11 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// Page is an ordered, gapless part of what a subscription delivers.
+// Page is an ordered, gapless part of what a subscription delivers. Its lists are
+// the consumer's until the message is answered: later pages are put into them.
 type Page struct {
-	// Recorded are the events as the store has them, Events the same decoded
-	// (nil without Config.Decode).
+	// Recorded are the events as the store has them; with Config.Decode there are
+	// Events in their place.
 	Recorded []eventstore.Recorded
 	Events   []event.Event
 	// Broken is set in place of events when the next one could not be decoded.
@@ -25,6 +26,20 @@ type Page struct {
 	CaughtUp bool
 	// Empty pages that tell only of having caught up may have no position.
 	HasPosition bool
+}
+
+// Len is how many events a page holds.
+func (p Page) Len() int { return len(p.Recorded) + len(p.Events) }
+
+// first is the position of a page's first event, or that of the page.
+func (p Page) first() uint64 {
+	switch {
+	case len(p.Recorded) > 0:
+		return p.Recorded[0].Position
+	case len(p.Events) > 0:
+		return p.Events[0].Position
+	}
+	return p.Position
 }
 
 // Broken is an event that could not be decoded.
@@ -70,10 +85,7 @@ func PageOf(m *message.Message) (Page, bool) {
 
 // coordinates makes a message that names the page's place in the log.
 func coordinates(topic string, p Page) (*message.Message, error) {
-	c := Coordinates{Topic: topic, Events: len(p.Recorded), FirstPosition: p.Position, Position: p.Position, CaughtUp: p.CaughtUp}
-	if len(p.Recorded) > 0 {
-		c.FirstPosition = p.Recorded[0].Position
-	}
+	c := Coordinates{Topic: topic, Events: p.Len(), FirstPosition: p.first(), Position: p.Position, CaughtUp: p.CaughtUp}
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return nil, fmt.Errorf("bus: coordinates of a page: %w", err)

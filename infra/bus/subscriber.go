@@ -159,7 +159,8 @@ func (s *Subscriber) deliver(ctx context.Context, topic string, pages *buffer, o
 		if err != nil {
 			return
 		}
-		if s.config.EventsOnly && len(page.Recorded) == 0 && page.Broken == nil {
+		if s.config.EventsOnly && page.Len() == 0 && page.Broken == nil {
+			pages.giveBack(page)
 			continue
 		}
 		for {
@@ -171,6 +172,7 @@ func (s *Subscriber) deliver(ctx context.Context, topic string, pages *buffer, o
 				return
 			}
 			if acked {
+				pages.giveBack(page)
 				break
 			}
 			select {

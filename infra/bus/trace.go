@@ -21,7 +21,7 @@ func traced(next message.HandlerFunc) message.HandlerFunc {
 		defer func() { telemetry.End(span, err) }()
 		if page, ok := PageOf(m); ok && span.IsRecording() {
 			span.SetAttributes(
-				attribute.String("ledger.handler", handler), attribute.Int("ledger.events", len(page.Recorded)),
+				attribute.String("ledger.handler", handler), attribute.Int("ledger.events", page.Len()),
 				attribute.Int64("ledger.position", int64(page.Position)), attribute.Bool("ledger.caught_up", page.CaughtUp))
 			for _, of := range writers(page.Events) {
 				span.AddLink(trace.Link{SpanContext: of})

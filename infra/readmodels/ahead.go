@@ -2,6 +2,7 @@ package readmodels
 
 import (
 	"context"
+	"slices"
 
 	"dossierledger/infra/bus"
 	"dossierledger/projections"
@@ -32,6 +33,7 @@ func (w *ahead) page(ctx context.Context, p bus.Page) error {
 	if err != nil {
 		return w.span(ctx, p.Events, p.Position) // again, to find the event
 	}
+	p.Events = slices.Clone(p.Events) // the page's own list is used again before this is settled
 	w.writing, w.batches, w.done = p, batches, make(chan error, 1)
 	go func(done chan<- error) {
 		done <- w.try(ctx, 1, func() error { return w.write(ctx, batches, p.Position) })
