@@ -59,8 +59,15 @@ func (c Clock) Paused() bool { return !c.PausedAt.IsZero() && c.StoppedAt.IsZero
 // Running reports whether time counts now.
 func (c Clock) Running() bool { return c.Started() && c.PausedAt.IsZero() && c.StoppedAt.IsZero() }
 
+// branch leaves no room behind any list, for another clock may go on there.
+func (c *Clock) branch() {
+	clip(&c.Causes)
+	clip(&c.Pauses)
+	clip(&c.Entries)
+}
+
 // apply folds clock events; the elements of c's slices stay as they are.
-func (c *Clock) apply(changes []ClockChange, growing bool) {
+func (c *Clock) apply(changes []ClockChange) {
 	for _, change := range changes {
 		switch change.Action {
 		case ClockStart, ClockRestart:
@@ -76,11 +83,11 @@ func (c *Clock) apply(changes []ClockChange, growing bool) {
 			if len(c.Causes) == 0 {
 				c.PausedAt = change.At
 			}
-			c.Causes = push(growing, c.Causes, change.Cause)
+			c.Causes = append(c.Causes, change.Cause)
 		case ClockResume:
 			c.Causes = without(c.Causes, change.Cause)
 			if len(c.Causes) == 0 && !c.PausedAt.IsZero() {
-				c.Pauses = push(growing, c.Pauses, Pause{From: c.PausedAt, To: change.At})
+				c.Pauses = append(c.Pauses, Pause{From: c.PausedAt, To: change.At})
 				c.PausedAt = time.Time{}
 			}
 		case ClockStop:
@@ -88,7 +95,7 @@ func (c *Clock) apply(changes []ClockChange, growing bool) {
 			c.Causes = nil
 		}
 		c.Due = change.Due
-		c.Entries = push(growing, c.Entries, change)
+		c.Entries = append(c.Entries, change)
 	}
 }
 

@@ -20,7 +20,9 @@ type clockwork struct {
 }
 
 func (s State) clockwork(f Facts) *clockwork {
-	return &clockwork{clock: s.Clock, facts: f, unit: s.Term.Unit}
+	clock := s.Clock
+	clock.branch()
+	return &clockwork{clock: clock, facts: f, unit: s.Term.Unit}
 }
 
 func (w *clockwork) add(action ClockAction, cause string, from, due time.Time) {
@@ -29,7 +31,7 @@ func (w *clockwork) add(action ClockAction, cause string, from, due time.Time) {
 		PreviousDue: w.clock.Due, Due: due, Calendar: w.facts.Calendar.Version(),
 	}
 	w.changes = append(w.changes, change)
-	w.clock.apply([]ClockChange{change}, false)
+	w.clock.apply([]ClockChange{change})
 }
 
 // start begins the term, or the whole term again.

@@ -15,7 +15,8 @@ import (
 // The older state stays as it was: a list is copied before an element of it
 // changes. An element that is added goes behind those of the older state where
 // it is the first to be added to that state, so that folding a long dossier
-// costs the same for each event; a second future of one state copies the list.
+// costs the same for each event; a second future of one state copies the lists
+// that it adds to.
 func Evolve(s State, e event.Event) State {
 	s.Apply(e)
 	return s
@@ -26,25 +27,49 @@ func Evolve(s State, e event.Event) State {
 func (s *State) Apply(e event.Event) { s.apply(&e) }
 
 func (s *State) apply(e *event.Event) {
-	s.growing = s.claim()
+	if !s.claim() {
+		s.branch()
+	}
 	s.evolve(e)
-	s.growing = false
 }
 
 // line is what states that follow from one another share.
 type line struct{ events atomic.Int64 } // of the newest of them
 
 // claim reports whether nothing has followed from a state yet, so that what
-// follows now may use the room behind its lists. It begins a new line otherwise.
+// follows now may use the room behind its lists.
 func (s *State) claim() bool {
 	n := int64(s.Events)
-	if s.line != nil && s.line.events.CompareAndSwap(n, n+1) {
-		return true
-	}
-	s.line = &line{}
-	s.line.events.Store(n + 1)
-	return false
+	return s.line != nil && s.line.events.CompareAndSwap(n, n+1)
 }
+
+// branch begins a line of its own, with no room behind any list: another state
+// may go on there.
+func (s *State) branch() {
+	s.line = &line{}
+	s.line.events.Store(int64(s.Events) + 1)
+	clip(&s.Documents)
+	clip(&s.Supplements)
+	clip(&s.Visits)
+	clip(&s.Returns)
+	clip(&s.Opinions)
+	clip(&s.Forwards)
+	clip(&s.Extensions)
+	clip(&s.Signatures)
+	clip(&s.Results)
+	clip(&s.Complaints)
+	clip(&s.Notes)
+	clip(&s.Corrections)
+	clip(&s.Sync)
+	s.Clock.branch()
+	s.Obligations = slices.Clone(s.Obligations)
+	for i := range s.Obligations {
+		clip(&s.Obligations[i].Payments)
+		clip(&s.Obligations[i].Refunds)
+	}
+}
+
+func clip[T any](list *[]T) { *list = slices.Clip(*list) }
 
 // evolve and what it calls change s in place; some give it again, to go on from.
 func (s *State) evolve(e *event.Event) {
@@ -61,7 +86,7 @@ func (s *State) evolve(e *event.Event) {
 	case Submitted:
 		s.submitted(p, at, by)
 	case DocumentAttached:
-		s.Documents = push(s.growing, s.Documents, Document{
+		s.Documents = append(s.Documents, Document{
 			Component: p.Component, Version: p.Version, Hash: p.Hash, Size: p.Size, MediaType: p.MediaType, Form: p.Form,
 			Stage: p.Stage, FileName: p.FileName, Digitised: p.Digitised, Reused: p.Reused, FromStore: p.FromStore,
 			AttachedAt: at, By: by,
@@ -73,7 +98,7 @@ func (s *State) evolve(e *event.Event) {
 		s.Decision = Decision{Number: p.Slip, Why: p.Why, At: at}
 		s.ended(at)
 	case SupplementRequested:
-		s.Supplements = push(s.growing, s.Supplements, Supplement{
+		s.Supplements = append(s.Supplements, Supplement{
 			Number: p.Number, Phase: p.Phase, Slip: p.Slip, Components: p.Components, Why: p.Why, Basis: p.Basis,
 			Approver: p.Approver, RequestedBy: by, RequestedAt: at, WaitUntil: p.WaitUntil,
 			OnAnswer: p.OnAnswer, OnExpiry: p.OnExpiry, Paused: len(p.Clock) > 0,
@@ -96,14 +121,14 @@ func (s *State) evolve(e *event.Event) {
 		if p.Holder.Department != OneStop {
 			s.worked()
 		}
-		s.Visits = push(s.growing, s.Visits, Visit{Step: p.Step, Holder: p.Holder, StartedAt: at})
+		s.Visits = append(s.Visits, Visit{Step: p.Step, Holder: p.Holder, StartedAt: at})
 		s.held(p.Holder, at)
 	case StepCompleted:
 		s.leaveStep(at, VisitCompleted)
 	case StepReturned:
 		s.returned(p, at)
 	case OpinionRequested:
-		s.Opinions = push(s.growing, s.Opinions, Opinion{
+		s.Opinions = append(s.Opinions, Opinion{
 			Number: p.Number, Agency: p.Agency, Department: p.Department, RequestedAt: at, DueAt: p.DueAt,
 		})
 		s.worked().tick(p.Clock)
@@ -112,7 +137,7 @@ func (s *State) evolve(e *event.Event) {
 			func(o *Opinion) { o.GivenAt, o.Position, o.Hash, o.Closed = at, p.Position, p.Hash, true })
 		s.tick(p.Clock)
 	case Forwarded:
-		s.Forwards = push(s.growing, s.Forwards, Forwarding{
+		s.Forwards = append(s.Forwards, Forwarding{
 			Number: p.Number, From: p.From, To: p.To, Parallel: p.Parallel, Task: p.Task, ForwardedAt: at, DueAt: p.DueAt,
 		})
 		if !p.Parallel {
@@ -136,13 +161,13 @@ func (s *State) evolve(e *event.Event) {
 		if n := len(p.Clock); n > 0 {
 			extension.PreviousDue, extension.Due = p.Clock[n-1].PreviousDue, p.Clock[n-1].Due
 		}
-		s.Extensions = push(s.growing, s.Extensions, extension)
+		s.Extensions = append(s.Extensions, extension)
 		s.tick(p.Clock)
 	case SubmittedForSignature:
 		s.Draft = Draft{Hash: p.Hash, SubmittedAt: at, By: by.ID}
 		s.worked().held(p.Holder, at)
 	case Signed:
-		s.Signatures = push(s.growing, s.Signatures, Signature{
+		s.Signatures = append(s.Signatures, Signature{
 			Hash: p.Hash, Signer: p.Signer, Certificate: p.Certificate, Format: p.Format, At: at,
 		})
 		s.held(p.Holder, at)
@@ -156,7 +181,7 @@ func (s *State) outcome(payload event.Payload, at time.Time, by event.Actor) {
 	switch p := payload.(type) {
 	case ResultIssued:
 		s.Phase, s.IssuedAt = PhaseIssued, at
-		s.Results = push(s.growing, s.Results, ResultVersion{
+		s.Results = append(s.Results, ResultVersion{
 			Version: p.Version, Number: p.Number, Hash: p.Hash, Signer: p.Signer, Electronic: p.Electronic,
 			IssuedAt: at, ValidUntil: p.ValidUntil,
 		})
@@ -186,22 +211,22 @@ func (s *State) outcome(payload event.Payload, at time.Time, by event.Actor) {
 		s.reopened(p, at)
 	case ResultCorrected:
 		wrong, _ := s.Result()
-		s.Results = push(s.growing, s.Results, ResultVersion{
+		s.Results = append(s.Results, ResultVersion{
 			Version: p.Version, Corrects: p.Corrects, Number: p.Number, Hash: p.Hash, Signer: p.Signer,
 			Electronic: wrong.Electronic, IssuedAt: at, ValidUntil: wrong.ValidUntil,
 		})
 	case Rated:
 		s.Rating = Rating{Satisfied: p.Satisfied, Criteria: p.Criteria, At: at}
 	case NoteAdded:
-		s.Notes = push(s.growing, s.Notes, Note{Visibility: p.Visibility, Text: p.Text, At: at, By: by})
+		s.Notes = append(s.Notes, Note{Visibility: p.Visibility, Text: p.Text, At: at, By: by})
 	case CorrectionRecorded:
-		s.Corrections = push(s.growing, s.Corrections, Correction{Event: p.Event, Field: p.Field, Text: p.Text, At: at, By: by})
+		s.Corrections = append(s.Corrections, Correction{Event: p.Event, Field: p.Field, Text: p.Text, At: at, By: by})
 	case SyncReported:
 		known := Sync{Portal: p.Portal, State: p.State, Status: p.Status, Reference: p.Reference, Error: p.Error, At: at}
 		if slices.ContainsFunc(s.Sync, func(y Sync) bool { return y.Portal == p.Portal }) {
 			s.Sync = change(s.Sync, func(y *Sync) bool { return y.Portal == p.Portal }, func(y *Sync) { *y = known })
 		} else {
-			s.Sync = push(s.growing, s.Sync, known)
+			s.Sync = append(s.Sync, known)
 		}
 	}
 }
@@ -228,7 +253,7 @@ func (s *State) returned(p StepReturned, at time.Time) {
 	if s.CurrentVisit() != nil {
 		s.leaveStep(at, VisitReturned)
 	}
-	s.Returns = push(s.growing, s.Returns, Return{From: p.From, To: p.To, Ground: p.Why.Ground, At: at, Visits: len(s.Visits)})
+	s.Returns = append(s.Returns, Return{From: p.From, To: p.To, Ground: p.Why.Ground, At: at, Visits: len(s.Visits)})
 	for _, void := range p.Voids {
 		switch void {
 		case "appraisal":
@@ -246,7 +271,7 @@ func (s *State) returned(p StepReturned, at time.Time) {
 
 func (s *State) reopened(p Reopened, at time.Time) {
 	s.Phase = PhaseProcessing
-	s.Complaints = push(s.growing, s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
+	s.Complaints = append(s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
 	s.IssuedAt, s.RejectedAt, s.StoppedAt, s.DeliveredAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	s.Appraisal, s.Inspection, s.Draft, s.Signatures = Finding{}, Finding{}, Draft{}, nil
 	s.Decision, s.Delivery = Decision{}, Delivery{}
@@ -287,7 +312,7 @@ func (s *State) worked() *State {
 }
 
 func (s *State) tick(changes []ClockChange) *State {
-	s.Clock.apply(changes, s.growing)
+	s.Clock.apply(changes)
 	return s
 }
 
@@ -308,12 +333,12 @@ func (s *State) money(payload event.Payload, at time.Time) {
 		}
 		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
-			o.Payments = push(s.growing, o.Payments, paid)
+			o.Payments = append(o.Payments, paid)
 		}).tick(p.Clock)
 	case ObligationMet:
 		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Paid += p.Amount
-			o.Payments = push(s.growing, o.Payments, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
+			o.Payments = append(o.Payments, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		}).tick(p.Clock)
 	case FeeExempted:
 		s.settle(p.Obligation, at, func(o *Obligation) {
@@ -323,7 +348,7 @@ func (s *State) money(payload event.Payload, at time.Time) {
 	case FeeRefunded:
 		s.settle(p.Obligation, at, func(o *Obligation) {
 			o.Refunded += p.Amount
-			o.Refunds = push(s.growing, o.Refunds, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
+			o.Refunds = append(o.Refunds, Payment{Transaction: p.Transaction, Amount: p.Amount, At: at})
 		})
 	}
 }
@@ -333,7 +358,7 @@ func (s *State) owe(o Obligation, at time.Time) *State {
 	if o.Owed() == 0 {
 		o.SettledAt = at
 	}
-	s.Obligations = push(s.growing, s.Obligations, o)
+	s.Obligations = append(s.Obligations, o)
 	return s
 }
 
@@ -345,15 +370,6 @@ func (s *State) settle(id string, at time.Time, apply func(*Obligation)) *State 
 		}
 	})
 	return s
-}
-
-// push appends to a list, and to a copy of it where there may be other states
-// that go on from it, so that none overwrites what another has added.
-func push[T any](growing bool, list []T, item T) []T {
-	if !growing {
-		list = slices.Clip(list)
-	}
-	return append(list, item)
 }
 
 // change edits the matching elements of a copy; without any it is the same list.

@@ -3,6 +3,7 @@ package dossier_test
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -80,6 +81,63 @@ func TestTheFuturesOfOneStateKnowNothingOfEachOther(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The second future of a state has no room behind any list in common with the
+// first, whatever it began with: what it adds later goes nowhere else.
+func TestASecondFutureHasRoomOfItsOwn(t *testing.T) {
+	from := dossier.Fold(fact(0, dossier.Submitted{Code: "c"}))
+	withRoom(reflect.ValueOf(&from).Elem())
+	first := dossier.Evolve(from, fact(1, dossier.Rated{}))
+	second := dossier.Evolve(from, fact(1, dossier.Rated{}))
+	if n := ownRoom(t, "state", reflect.ValueOf(first), reflect.ValueOf(second)); n < 18 {
+		t.Errorf("only %d lists were looked at", n)
+	}
+}
+
+// withRoom gives every list that is added to one element and room for more.
+func withRoom(v reflect.Value) {
+	switch {
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if v.Field(i).CanSet() {
+				withRoom(v.Field(i))
+			}
+		}
+	case v.Kind() == reflect.Slice && growing(v):
+		v.Set(reflect.MakeSlice(v.Type(), 1, 4))
+		withRoom(v.Index(0))
+	}
+}
+
+// growing leaves out what comes whole with an event.
+func growing(list reflect.Value) bool {
+	return !slices.Contains([]reflect.Type{
+		reflect.TypeFor[[]dossier.RequestedComponent](), reflect.TypeFor[[]int](), reflect.TypeFor[[]byte](),
+	}, list.Type())
+}
+
+// ownRoom counts the lists of two values that grow, and finds those that would
+// grow into the same room.
+func ownRoom(t *testing.T, name string, a, b reflect.Value) (lists int) {
+	t.Helper()
+	switch {
+	case a.Kind() == reflect.Struct:
+		for i := range a.NumField() {
+			if field := a.Type().Field(i); field.IsExported() {
+				lists += ownRoom(t, name+"."+field.Name, a.Field(i), b.Field(i))
+			}
+		}
+	case a.Kind() == reflect.Slice && growing(a):
+		if b.Cap() > b.Len() && a.UnsafePointer() == b.UnsafePointer() {
+			t.Errorf("%s would overwrite what another future adds", name)
+		}
+		lists = 1
+		for i := range min(a.Len(), b.Len()) {
+			lists += ownRoom(t, fmt.Sprintf("%s[%d]", name, i), a.Index(i), b.Index(i))
+		}
+	}
+	return lists
 }
 
 // The same from many goroutines at once; the race detector watches.

@@ -96,10 +96,8 @@ type State struct {
 	// trail is the list of event ids, newest first. It is shared between states
 	// because it is never changed, only prolonged.
 	trail *trace
-	// line tells whether others have followed from this state; growing is set
-	// while one follows that may use the room behind its lists.
-	line    *line
-	growing bool
+	// line tells whether others have followed from this state.
+	line *line
 }
 
 type trace struct {
