@@ -44,11 +44,8 @@ func submit(s State, c Submit, f Facts) ([]event.Payload, error) {
 		submitted.Representative = c.Representative.party()
 	}
 	after := State{Phase: PhaseSubmitted, Applicant: submitted.Applicant}
-	documents, err := after.attachAll(c.Documents, f)
-	if err != nil {
-		return nil, err
-	}
-	return append([]event.Payload{submitted}, documents...), nil
+	made := append(make([]event.Payload, 0, 1+len(c.Documents)), submitted)
+	return after.attachAll(made, c.Documents, f)
 }
 
 // Under gives the facts of a submission as they are under another code: what
@@ -120,19 +117,17 @@ func deliverable(v *procedure.Version, m DeliveryMethod) bool {
 }
 
 func attachedSame(s State, c AttachDocument, _ Facts) bool {
-	latest, ok := s.LatestDocument(c.Component)
-	if ok && c.Component == "" {
-		return slices.ContainsFunc(s.Documents, func(d Document) bool { return d.Component == "" && d.Hash == c.Hash })
-	}
-	return ok && latest.Hash == c.Hash
+	there := papers{there: s.Documents}
+	return there.hold(c)
 }
 
 func attach(s State, c AttachDocument, f Facts) ([]event.Payload, error) {
-	return s.attachAll([]AttachDocument{c}, f)
+	return s.attachAll(nil, []AttachDocument{c}, f)
 }
 
-// attachAll makes the facts for several documents; what is there already is left out.
-func (s State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, error) {
+// attachAll makes the facts for several documents, behind those that were made
+// before; what is there already is left out.
+func (s State) attachAll(made []event.Payload, documents []AttachDocument, f Facts) ([]event.Payload, error) {
 	stage := AtHandling
 	switch {
 	case s.Phase == PhaseSubmitted && s.OpenSupplement() == nil:
@@ -140,31 +135,67 @@ func (s State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, 
 	case s.OpenSupplement() != nil:
 		stage = AtSupplement
 	}
-	made := make([]event.Payload, 0, len(documents))
-	s.Documents = slices.Grow(slices.Clip(s.Documents), len(documents)) // other states go on from it
+	known := papers{there: s.Documents, added: make([]paper, 0, 8)}
 	for _, c := range documents {
-		if attachedSame(s, c, f) {
+		if known.hold(c) {
 			continue
 		}
-		if len(s.Documents) >= MaxDocuments {
+		if known.count() >= MaxDocuments {
 			return nil, ErrTooManyDocuments
 		}
 		if err := checkDocument(c, f.Procedure); err != nil {
 			return nil, err
 		}
-		version := 1
-		if latest, ok := s.LatestDocument(c.Component); ok {
-			version = latest.Version + 1
-		}
-		attached := DocumentAttached{
+		latest, _ := known.latest(c.Component)
+		version := latest.version + 1
+		made = append(made, DocumentAttached{
 			Component: c.Component, Version: version, Hash: c.Hash, Size: c.Size, MediaType: c.MediaType,
 			Form: c.Form, Stage: stage, FileName: about(s.Applicant.Subject, c.FileName),
 			Digitised: c.Digitised, Reused: c.Reused, FromStore: c.FromStore,
-		}
-		made = append(made, attached)
-		s.Documents = append(s.Documents, Document{Component: c.Component, Version: version, Hash: c.Hash})
+		})
+		known.added = append(known.added, paper{c.Component, c.Hash, version})
 	}
 	return made, nil
+}
+
+// papers are the documents of a dossier, and those that one action adds to them.
+type papers struct {
+	there []Document
+	added []paper
+}
+
+// paper is one version of one component.
+type paper struct {
+	component, hash string
+	version         int
+}
+
+func (p *papers) count() int { return len(p.there) + len(p.added) }
+
+// latest is the newest version of a component, where there is one.
+func (p *papers) latest(component string) (latest paper, ok bool) {
+	for _, a := range slices.Backward(p.added) {
+		if a.component == component {
+			return a, true
+		}
+	}
+	for i := len(p.there) - 1; i >= 0; i-- {
+		if d := &p.there[i]; d.Component == component {
+			return paper{d.Component, d.Hash, d.Version}, true
+		}
+	}
+	return paper{}, false
+}
+
+// hold reports whether the same content is there: as the newest version of its
+// component or, for a document that is of no component, at all.
+func (p *papers) hold(c AttachDocument) bool {
+	if c.Component != "" {
+		latest, ok := p.latest(c.Component)
+		return ok && latest.hash == c.Hash
+	}
+	return slices.ContainsFunc(p.added, func(a paper) bool { return a.component == "" && a.hash == c.Hash }) ||
+		slices.ContainsFunc(p.there, func(d Document) bool { return d.Component == "" && d.Hash == c.Hash })
 }
 
 func checkDocument(c AttachDocument, v *procedure.Version) error {
@@ -294,7 +325,7 @@ func supplementProvidedSame(s State, c ProvideSupplement, f Facts) bool {
 
 func provideSupplement(s State, c ProvideSupplement, f Facts) ([]event.Payload, error) {
 	open := *s.OpenSupplement()
-	made, err := s.attachAll(c.Documents, f)
+	made, err := s.attachAll(nil, c.Documents, f)
 	if err != nil {
 		return nil, err
 	}

@@ -86,6 +86,9 @@ func (s *State) evolve(e *event.Event) {
 	case Submitted:
 		s.submitted(p, at, by)
 	case DocumentAttached:
+		if s.Documents == nil { // the first of several, mostly
+			s.Documents = make([]Document, 0, 4)
+		}
 		s.Documents = append(s.Documents, Document{
 			Component: p.Component, Version: p.Version, Hash: p.Hash, Size: p.Size, MediaType: p.MediaType, Form: p.Form,
 			Stage: p.Stage, FileName: p.FileName, Digitised: p.Digitised, Reused: p.Reused, FromStore: p.FromStore,

@@ -128,18 +128,47 @@ func oneOf[T comparable](value T, allowed ...T) bool {
 }
 
 // tidy gives every text of a command its one stored form: NFC, without space
-// around it. Two spellings of one number are then one number.
+// around it. Two spellings of one number are then one number. A command that is
+// tidy already, as nearly all are, is not copied.
 func tidy(c Command) Command {
-	copied := reflect.New(reflect.TypeOf(c)).Elem()
-	copied.Set(reflect.ValueOf(c))
+	given := reflect.ValueOf(c)
+	if isTidy(given) {
+		return c
+	}
+	copied := reflect.New(given.Type()).Elem()
+	copied.Set(given)
 	tidyValue(copied)
 	return copied.Interface().(Command)
+}
+
+func tidyText(text string) string { return norm.NFC.String(strings.TrimSpace(text)) }
+
+func isTidy(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String:
+		return tidyText(v.String()) == v.String()
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Field(i); f.CanInterface() && !isTidy(f) { // it is exported
+				return false
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if !isTidy(v.Index(i)) {
+				return false
+			}
+		}
+	case reflect.Pointer:
+		return v.IsNil() || isTidy(v.Elem())
+	}
+	return true
 }
 
 func tidyValue(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(norm.NFC.String(strings.TrimSpace(v.String())))
+		v.SetString(tidyText(v.String()))
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Field(i); f.CanSet() { // it is exported

@@ -3,6 +3,7 @@ package dossier_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/procedure"
 	"dossierledger/domain/worktime"
+	"pgregory.net/rapid"
 )
 
 // A submission that was decided on under one code is, under another, what is
@@ -204,6 +206,50 @@ func TestTwoSpellingsOfANumberAreOne(t *testing.T) {
 		t.Errorf("stored as %q", got)
 	}
 	s.when(on(12, "09:00"), desk, dossier.RefuseReception{Slip: composed, Why: why}).quiet()
+}
+
+// given a text that is not in its one form, when it is decided on, then the fact
+// has the form, and the command is still as it was said.
+func TestADecisionLeavesTheCommandAsItWas(t *testing.T) {
+	said := submission(paper("application"), paper("licence"))
+	said.Documents[1].FileName, said.Representative.Name = " Quyết.pdf", "Trần Thị Bình "
+	before := submission(said.Documents...)
+	before.Documents, before.Representative.Name = slices.Clone(said.Documents), said.Representative.Name
+
+	s := given(t, licence(), does(on(12, "08:00"), applicant, said))
+	if got := s.state.Documents[1].FileName.Text; got != "Quyết.pdf" {
+		t.Errorf("stored as %q", got)
+	}
+	if got := s.state.Representative.Name.Text; got != "Trần Thị Bình" {
+		t.Errorf("stored as %q", got)
+	}
+	if !reflect.DeepEqual(said, before) {
+		t.Errorf("said was\n%+v\nand is now\n%+v", before, said)
+	}
+}
+
+// Documents that come together are the same facts as when they come one by one,
+// among them the same content twice.
+func TestDocumentsMayComeTogetherOrOneByOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		documents := make([]dossier.AttachDocument, rapid.IntRange(0, 12).Draw(t, "documents"))
+		for i := range documents {
+			documents[i] = again(rapid.SampledFrom([]string{"", "application", "licence"}).Draw(t, "component"), rapid.SampledFrom([]string{"a", "b"}).Draw(t, "content"))
+		}
+		together := given(t, licence(), does(on(12, "08:00"), applicant, submission(documents...)))
+		apart := given(t, licence(), does(on(12, "08:00"), applicant, submission()))
+		for _, d := range documents {
+			a := does(on(12, "08:00"), applicant, d)
+			made, err := apart.decide(a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apart.happened(a, made)
+		}
+		if !reflect.DeepEqual(together.state.Documents, apart.state.Documents) {
+			t.Fatalf("together\n%+v\none by one\n%+v", together.state.Documents, apart.state.Documents)
+		}
+	})
 }
 
 func TestSameDayProcedure(t *testing.T) {
