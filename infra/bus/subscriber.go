@@ -130,6 +130,16 @@ func (s *Subscriber) read(ctx context.Context, topic string, source eventstore.S
 // drain moves deliveries into the buffer until one fails, and keeps in `to`
 // where to go on.
 func (s *Subscriber) drain(ctx context.Context, source eventstore.Subscription, to *eventstore.SubscribeTo, pages *buffer) (seen bool, err error) {
+	var after uint64 // the revision or position that was read last
+	moved := false
+	defer func() {
+		switch {
+		case moved && to.Stream != "":
+			to.AfterRevision = &after
+		case moved:
+			to.AfterPosition = &after
+		}
+	}()
 	for {
 		d, err := source.Next(ctx)
 		if err != nil {
@@ -141,13 +151,11 @@ func (s *Subscriber) drain(ctx context.Context, source eventstore.Subscription, 
 		seen = true
 		switch {
 		case d.Event != nil && to.Stream != "":
-			revision := d.Event.Revision
-			to.AfterRevision = &revision
+			after, moved = d.Event.Revision, true
 		case d.Event != nil:
-			position := d.Event.Position
-			to.AfterPosition = &position
+			after, moved = d.Event.Position, true
 		case d.Checkpoint != nil && to.Stream == "":
-			to.AfterPosition = d.Checkpoint
+			after, moved = *d.Checkpoint, true
 		}
 	}
 }

@@ -108,6 +108,7 @@ type SubscribeTo struct {
 // Delivery is one thing that a subscription hands over: exactly one of Event,
 // Checkpoint and CaughtUp is set.
 type Delivery struct {
+	// Event is the subscription's own, until the next call of Next; its slices stay.
 	Event *Recorded
 	// Checkpoint is a position up to which (inclusive) nothing more is to come.
 	Checkpoint *uint64

@@ -47,8 +47,9 @@ func (s *Store) Subscribe(ctx context.Context, to eventstore.SubscribeTo) (event
 
 // source reads on in a subscription's range.
 type source interface {
-	// fill returns what comes next below the horizon; a checkpoint that is not
-	// nil comes after the events. atEnd says that nothing more is below it.
+	// fill returns what comes next below the horizon, in a slice that the next call
+	// uses again; a checkpoint that is not nil comes after the events. atEnd says that
+	// nothing more is below it.
 	fill(ctx context.Context, horizon uint64) (events []eventstore.Recorded, checkpoint *uint64, atEnd bool, err error)
 }
 
@@ -187,10 +188,7 @@ func (sub *subscription) refill(ctx context.Context, horizon uint64) (atEnd bool
 	if err != nil && ctx.Err() != nil && len(events) == 0 {
 		return false, ctx.Err()
 	}
-	// The chunk's slice is used again; a delivered event must stay.
-	sub.events = append([]eventstore.Recorded(nil), events...)
-	sub.checkpoint = checkpoint
-	sub.broken = err
+	sub.events, sub.checkpoint, sub.broken = events, checkpoint, err
 	return atEnd || err != nil, nil
 }
 
