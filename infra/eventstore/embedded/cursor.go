@@ -66,7 +66,11 @@ func (c *cursor) need(n int) (src []byte, short bool, err error) {
 	if from >= 0 && from+int64(n) <= int64(len(c.window)) {
 		return c.window[from : from+int64(n)], false, nil
 	}
-	size := max(n, c.ahead)
+	size := c.ahead
+	if written := c.at.written.Load(); written > 0 {
+		size = int(min(int64(size), written-c.offset))
+	}
+	size = max(n, size)
 	if size > len(*c.buffer) {
 		*c.buffer = make([]byte, size)
 	}

@@ -109,6 +109,7 @@ func (l *eventLog) put(first uint64, records []byte) (offset int64, err error) {
 		}
 	}
 	l.end = end
+	s.written.Store(end)
 	return offset, nil
 }
 

@@ -51,3 +51,36 @@ func TestNothingIsWrittenBehindAGroupThatWasNot(t *testing.T) {
 		t.Fatalf("written behind a gap, at %d: %v", end, err)
 	}
 }
+
+// given a segment that was made longer than what it holds, when its end is read in
+// large pieces, then the room for what comes is left out.
+func TestAReadEndsWhereTheLogDoes(t *testing.T) {
+	disk := room.New()
+	l := &eventLog{fs: vfs.NewMem(), disk: disk, id: uuid.New(), segmentBytes: segmentBytesMax, zeroBytes: zeroBytesMax}
+	s, err := l.begin(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.segments.Store(&[]*segment{s})
+	defer func() {
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	disk.Opened()
+	c := l.cursor(windowBytes)
+	defer c.release()
+	for _, records := range []string{"first", "second and third"} {
+		offset, err := l.write(0, []byte(records))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.seek(1, offset)
+		if _, short, err := c.need(len("first")); short || err != nil {
+			t.Fatal(short, err)
+		}
+		if string(c.window) != records {
+			t.Errorf("%d bytes are read where there are %q", len(c.window), records)
+		}
+	}
+}

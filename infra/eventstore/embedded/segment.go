@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
@@ -32,6 +33,9 @@ type segment struct {
 	first uint64
 	name  string
 	file  vfs.File
+	// written is where the records end that were written since it was opened; 0 where
+	// none were. What is behind is there for those that come.
+	written atomic.Int64
 }
 
 func segmentName(first uint64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }
