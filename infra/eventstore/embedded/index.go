@@ -138,27 +138,11 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 	defer func() { _ = b.Close() }() // it was applied or is of no use
 	for i := range batches {
 		e := &batches[i]
-		if e.fresh {
-			name := b.SetDeferred(1+len(e.stream), 5)
-			name.Key[0] = familyName
-			copy(name.Key[1:], e.stream)
-			put40(name.Value, e.number)
-			if err := name.Finish(); err != nil {
-				return err
-			}
-		}
 		e.offset = offset
-		r := e.run()
-		var key [streamKeySize]byte
-		var value [maxRunValue]byte
-		putStreamKey(key[:], e.number, r.lastRevision)
-		if err := b.Set(key[:], appendRunValue(value[:0], r), nil); err != nil {
-			return err
-		}
 		if e.fresh {
 			x.sight(x.fingers.name(e.stream), e.first)
 		}
-		for position := e.first; position <= r.lastPosition; position++ {
+		for position := e.first; position < e.first+e.count; position++ {
 			x.sight(x.fingers.id(uuid.UUID(records[idOffset:recordedOffset])), position)
 			if err := x.mark(b, position, offset); err != nil {
 				return err
@@ -166,6 +150,9 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 			size := binary.BigEndian.Uint32(records)
 			records, offset = records[size:], offset+int64(size)
 		}
+	}
+	if err := set(b, batches); err != nil {
+		return err
 	}
 	next := x.whole
 	last := &batches[len(batches)-1]
@@ -180,6 +167,40 @@ func (x *index) tell(records []byte, batches []batchEntry, offset int64, recorde
 	x.extents.tell(batches)
 	x.advance(next.next)
 	return x.keepFull()
+}
+
+// set writes the names and runs of batches. What lies together in the index is
+// written one behind the other, so that its place is found from the one before:
+// names, then streams that begin, whose numbers rise, then those that go on.
+func set(b *pebble.Batch, batches []batchEntry) error {
+	for i := range batches {
+		e := &batches[i]
+		if !e.fresh {
+			continue
+		}
+		name := b.SetDeferred(1+len(e.stream), 5)
+		name.Key[0] = familyName
+		copy(name.Key[1:], e.stream)
+		put40(name.Value, e.number)
+		if err := name.Finish(); err != nil {
+			return err
+		}
+	}
+	for _, fresh := range [...]bool{true, false} {
+		for i := range batches {
+			if batches[i].fresh != fresh {
+				continue
+			}
+			r := batches[i].run()
+			var key [streamKeySize]byte
+			var value [maxRunValue]byte
+			putStreamKey(key[:], batches[i].number, r.lastRevision)
+			if err := b.Set(key[:], appendRunValue(value[:0], r), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // sight notes what is at a position.
