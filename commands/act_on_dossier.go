@@ -138,17 +138,17 @@ func (d *Dossiers) actOnce(ctx context.Context, req Request, code string, comman
 
 // remembered is a state that an action can be tried on without reading anything.
 // One that holds the request's own events cannot: the answer has to be found.
-func (d *Dossiers) remembered(req Request, code string) (dossier.State, bool) {
-	state, ok := d.states.Get(code)
+func (d *Dossiers) remembered(req Request, code string) (*dossier.State, bool) {
+	state, ok := d.states.Shared(code)
 	if !ok || !state.Exists() || req.Key != "" && state.HasEvent(event.IDFor(req.scope(), 0)) {
-		return dossier.State{}, false
+		return nil, false
 	}
 	return state, req.May == nil || req.May(state) == nil
 }
 
 // decide decides on a state that the caller may act on; no events where there is
 // nothing to do.
-func (d *Dossiers) decide(req Request, code string, command dossier.Command, state dossier.State) ([]event.Payload, error) {
+func (d *Dossiers) decide(req Request, code string, command dossier.Command, state *dossier.State) ([]event.Payload, error) {
 	if req.IfRevision != nil && *req.IfRevision != state.Revision {
 		return nil, stale(code, state.Revision)
 	}
@@ -160,7 +160,7 @@ func (d *Dossiers) decide(req Request, code string, command dossier.Command, sta
 }
 
 // append appends what was decided on a state, right behind it.
-func (d *Dossiers) append(ctx context.Context, req Request, code string, command dossier.Command, state dossier.State, payloads []event.Payload) (Answer, error) {
+func (d *Dossiers) append(ctx context.Context, req Request, code string, command dossier.Command, state *dossier.State, payloads []event.Payload) (Answer, error) {
 	written, err := d.journal.Append(ctx, dossier.StreamOf(code), event.Exact(state.Revision), req.events(d.now(), payloads)...)
 	if err != nil {
 		return Answer{}, fmt.Errorf("dossier %s: %s: %w", code, command.CommandName(), err)
@@ -168,21 +168,22 @@ func (d *Dossiers) append(ctx context.Context, req Request, code string, command
 	return answer(code, written, payloads), nil
 }
 
+// past is what a dossier's stream says; the state may be shared with others.
 type past struct {
-	state    dossier.State
+	state    *dossier.State
 	repeated *Answer
 }
 
 // load folds a dossier's stream and notices a request that it answered before.
 func (d *Dossiers) load(ctx context.Context, req Request, code string) (*past, error) {
-	p := &past{}
+	p := &past{state: &dossier.State{}}
 	var firstID uuid.UUID
 	if req.Key != "" {
 		firstID = event.IDFor(req.scope(), 0)
 	}
 	from := uint64(0)
-	if known, ok := d.states.Get(code); ok && (req.Key == "" || !known.HasEvent(firstID)) {
-		p.state, from = known, known.Revision+1
+	if known, ok := d.states.Shared(code); ok && (req.Key == "" || !known.HasEvent(firstID)) {
+		*p.state, from = *known, known.Revision+1
 	}
 	for e, err := range d.journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
@@ -206,7 +207,7 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (*past, e
 	if !p.state.Exists() {
 		return nil, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
 	}
-	d.states.Add(code, p.state)
+	d.states.share(code, p.state)
 	return p, nil
 }
 
@@ -229,7 +230,7 @@ func (p *past) notice(req Request, code string, firstID uuid.UUID, e event.Event
 
 // facts gathers what a decision on an existing dossier needs: the version it
 // was received under or, until then, the one in force.
-func (d *Dossiers) facts(req Request, state dossier.State) (dossier.Facts, error) {
+func (d *Dossiers) facts(req Request, state *dossier.State) (dossier.Facts, error) {
 	now := req.at(d.now())
 	var version *procedure.Version
 	var err error

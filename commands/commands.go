@@ -60,7 +60,7 @@ type Request struct {
 	// May, where not nil, says whether the caller may act on a dossier as it
 	// stands. It is asked before anything else is told of the dossier, and again
 	// where the dossier has changed meanwhile.
-	May func(dossier.State) error
+	May func(*dossier.State) error
 	// Correlation, Causation and Trace go into the events' metadata.
 	Correlation, Causation, Trace string
 }

@@ -17,9 +17,8 @@ const StatesKept = 20_000
 // what came after it. Whoever folds a dossier's stream may share one States with
 // others; it is safe for concurrent use.
 type States struct {
-	mu sync.Mutex
-	// known holds states that are nobody else's: they are copied in and out.
-	known *simplelru.LRU[string, *dossier.State]
+	mu    sync.Mutex
+	known *simplelru.LRU[string, *dossier.State] // which never change
 }
 
 // NewStates remembers at most so many states, those used last.
@@ -31,15 +30,21 @@ func NewStates(kept int) (*States, error) {
 	return &States{known: known}, nil
 }
 
-// Get gives the newest state that is remembered of a dossier.
+// Get gives the newest state that is remembered of a dossier, for who goes on from it.
 func (s *States) Get(code string) (state dossier.State, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	known, ok := s.known.Get(code)
+	known, ok := s.Shared(code)
 	if ok {
 		state = *known
 	}
 	return state, ok
+}
+
+// Shared is Get for who only reads the state: it is not to be changed, since
+// others read it too.
+func (s *States) Shared(code string) (*dossier.State, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known.Get(code)
 }
 
 // Has says whether the state of a dossier that exists is remembered.
@@ -51,16 +56,13 @@ func (s *States) Has(code string) bool {
 }
 
 // Add remembers a state unless a newer one is known.
-func (s *States) Add(code string, state dossier.State) {
+func (s *States) Add(code string, state dossier.State) { s.share(code, &state) }
+
+// share is Add for who does not change the state any more.
+func (s *States) share(code string, state *dossier.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, ok := s.known.Peek(code)
-	switch {
-	case !ok:
-		known = new(dossier.State)
-	case known.Revision > state.Revision:
-		return
+	if known, ok := s.known.Peek(code); !ok || known.Revision <= state.Revision {
+		s.known.Add(code, state)
 	}
-	*known = state
-	s.known.Add(code, known)
 }

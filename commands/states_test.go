@@ -54,7 +54,7 @@ func TestWhatIsRememberedNeverDecidesAlone(t *testing.T) {
 	act(here, mine, code, dossier.Withdraw{Why: dossier.Why{Ground: "applicant", Text: "Tôi không cần nữa"}}, "")
 	closed := fault.New(fault.Forbidden, "test.closed", "it is closed")
 	guarded := mine
-	guarded.May = func(s dossier.State) error {
+	guarded.May = func(s *dossier.State) error {
 		if !s.Phase.Open() {
 			return closed
 		}
@@ -168,5 +168,23 @@ func TestWhatIsRememberedIsNobodyElses(t *testing.T) {
 	got.Apply(event.Event{Revision: 5})
 	if again, _ := states.Get("a"); again.Revision != 3 || again.Events != 0 {
 		t.Errorf("remembered is revision %d after %d events now", again.Revision, again.Events)
+	}
+}
+
+// given a state that was given out to be read, when a newer one is remembered, then
+// who reads the older one still does.
+func TestAStateThatIsReadDoesNotChange(t *testing.T) {
+	states, err := commands.NewStates(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	states.Add("a", dossier.State{Revision: 3})
+	read, ok := states.Shared("a")
+	if !ok {
+		t.Fatal("nothing is remembered")
+	}
+	states.Add("a", dossier.State{Revision: 4})
+	if newest, _ := states.Shared("a"); read.Revision != 3 || newest.Revision != 4 {
+		t.Errorf("what is read is revision %d, and the newest %d", read.Revision, newest.Revision)
 	}
 }

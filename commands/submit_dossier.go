@@ -90,7 +90,7 @@ func (d *Dossiers) submitAs(ctx context.Context, req Request, command dossier.Su
 	} else if errors.Is(err, ErrKeyReused) {
 		return Answer{}, err
 	}
-	payloads, err := dossier.Decide(dossier.State{}, command, s.facts)
+	payloads, err := dossier.Decide(nil, command, s.facts)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -202,7 +202,7 @@ func (s *submission) decide() (err error) {
 	if command.Code, err = s.code(1); err != nil {
 		return err
 	}
-	s.decided, err = dossier.Decide(dossier.State{}, command, s.facts)
+	s.decided, err = dossier.Decide(nil, command, s.facts)
 	return err
 }
 

@@ -60,7 +60,7 @@ func (d *Dossiers) AllowedOf(c *Case, actor event.Actor) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	allowed := dossier.Allowed(c.State, actor, facts)
+	allowed := dossier.Allowed(&c.State, actor, facts)
 	if allowed == nil {
 		allowed = []string{}
 	}

@@ -87,9 +87,9 @@ func Authority(command string) []Part { return slices.Clone(authority[command]) 
 // May reports whether the actor plays a part that may take the action on this
 // dossier. It says nothing about whether the order of the law allows it now.
 // For Submit the dossier does not exist yet: the parts follow from the command.
-func May(a event.Actor, s State, c Command) bool {
+func May(a event.Actor, s *State, c Command) bool {
 	if submit, ok := c.(Submit); ok {
-		s = State{Receiving: submit.Receiving, Competent: submit.Support, Applicant: Party{Subject: submit.Applicant.Subject}}
+		s = &State{Receiving: submit.Receiving, Competent: submit.Support, Applicant: Party{Subject: submit.Applicant.Subject}}
 		if submit.Representative != nil {
 			s.Representative.Subject = submit.Representative.Subject
 		}
@@ -102,7 +102,7 @@ func May(a event.Actor, s State, c Command) bool {
 	return false
 }
 
-func (s State) plays(a event.Actor, part Part) bool {
+func (s *State) plays(a event.Actor, part Part) bool {
 	if a.ID == "" {
 		return false
 	}
@@ -138,18 +138,18 @@ func (s State) plays(a event.Actor, part Part) bool {
 }
 
 // belongsTo reports whether a citizen's pseudonym has a part in the dossier.
-func (s State) belongsTo(subject string) bool {
+func (s *State) belongsTo(subject string) bool {
 	return subject == s.Applicant.Subject || subject == s.Representative.Subject ||
 		(s.SubmittedBy.Role == event.RoleCitizen && subject == s.SubmittedBy.ID)
 }
 
 // holdsForward reports whether the dossier itself lies with that agency.
-func (s State) holdsForward(agency string) bool {
+func (s *State) holdsForward(agency string) bool {
 	f := s.openSerialForward()
 	return f != nil && f.To.Agency == agency
 }
 
-func (s State) openSerialForward() *Forwarding {
+func (s *State) openSerialForward() *Forwarding {
 	for _, f := range s.Forwards {
 		if !f.Closed && !f.Parallel {
 			return &f
@@ -166,7 +166,7 @@ func (o Opinion) asks(a event.Actor) bool {
 // allowed by the order of the law as far as that can be said before the action's
 // content is known. Pages and clients show their buttons from it. Submit is
 // never among them.
-func Allowed(s State, a event.Actor, f Facts) []string {
+func Allowed(s *State, a event.Actor, f Facts) []string {
 	if !s.Exists() || f.Procedure == nil {
 		return nil
 	}

@@ -81,7 +81,7 @@ func TestAuthorityActionByAction(t *testing.T) {
 		}
 		var got []string
 		for who, actor := range everybody {
-			if dossier.May(actor, s, c) {
+			if dossier.May(actor, &s, c) {
 				got = append(got, strings.ReplaceAll(who, " ", "-"))
 			}
 		}
@@ -109,7 +109,7 @@ func TestAForwardedDossierGivesTheOtherAgencysLeaderAPart(t *testing.T) {
 		{specialist, dossier.Appraise{}, false},
 		{leader, dossier.Reopen{}, true},
 	} {
-		if got := dossier.May(c.who, s, c.cmd); got != c.want {
+		if got := dossier.May(c.who, &s, c.cmd); got != c.want {
 			t.Errorf("%s %s: %v", c.who.ID, c.cmd.CommandName(), got)
 		}
 	}
@@ -137,7 +137,7 @@ func TestAllowedActions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := given(t, licence(), c.acts...)
 			facts := dossier.Facts{Now: on(14, "16:00"), Procedure: s.procedure, Calendar: standard}
-			if got := strings.Join(dossier.Allowed(s.state, c.who, facts), " "); got != c.want {
+			if got := strings.Join(dossier.Allowed(&s.state, c.who, facts), " "); got != c.want {
 				t.Errorf("\n got %s\nwant %s", got, c.want)
 			}
 		})

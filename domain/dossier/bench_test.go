@@ -34,7 +34,7 @@ func BenchmarkDecide(b *testing.B) {
 	facts := dossier.Facts{Now: on(12, "09:00"), Actor: desk, Procedure: s.procedure, Calendar: standard}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := dossier.Decide(s.state, dossier.Receive{Slip: "TN-1"}, facts); err != nil {
+		if _, err := dossier.Decide(&s.state, dossier.Receive{Slip: "TN-1"}, facts); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -45,7 +45,7 @@ func BenchmarkDecideOnASubmission(b *testing.B) {
 	command := submission(paper("application"), paper("licence"), paper("photo"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := dossier.Decide(dossier.State{}, command, facts); err != nil {
+		if _, err := dossier.Decide(nil, command, facts); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,10 +19,10 @@ type clockwork struct {
 	err     error
 }
 
-func (s State) clockwork(f Facts) *clockwork {
+func (s *State) clockwork(f Facts) clockwork {
 	clock := s.Clock
 	clock.branch()
-	return &clockwork{clock: clock, facts: f, unit: s.Term.Unit}
+	return clockwork{clock: clock, facts: f, unit: s.Term.Unit}
 }
 
 func (w *clockwork) add(action ClockAction, cause string, from, due time.Time) {

@@ -10,9 +10,9 @@ import (
 // `when` holds the order of the law as far as it does not depend on the
 // action's content, `decide` makes the facts.
 type rule struct {
-	again  func(State, Command, Facts) bool
-	when   func(State, Facts) error
-	decide func(State, Command, Facts) ([]event.Payload, error)
+	again  func(*State, Command, Facts) bool
+	when   func(*State, Facts) error
+	decide func(*State, Command, Facts) ([]event.Payload, error)
 }
 
 // rules has one rule for every command; a test holds that.
@@ -59,17 +59,17 @@ var rules = map[string]rule{
 
 // on binds a rule to its command's type.
 func on[C Command](
-	again func(State, C, Facts) bool,
-	when func(State, Facts) error,
-	decide func(State, C, Facts) ([]event.Payload, error),
+	again func(*State, C, Facts) bool,
+	when func(*State, Facts) error,
+	decide func(*State, C, Facts) ([]event.Payload, error),
 ) rule {
 	return rule{
-		again: func(s State, c Command, f Facts) bool {
+		again: func(s *State, c Command, f Facts) bool {
 			typed, ok := c.(C)
 			return ok && again(s, typed, f)
 		},
 		when: when,
-		decide: func(s State, c Command, f Facts) ([]event.Payload, error) {
+		decide: func(s *State, c Command, f Facts) ([]event.Payload, error) {
 			typed, ok := c.(C)
 			if !ok {
 				return nil, fmt.Errorf("%T: %w", c, ErrUnknownCommand)
@@ -79,7 +79,7 @@ func on[C Command](
 	}
 }
 
-func never[C Command](State, C, Facts) bool { return false }
+func never[C Command](*State, C, Facts) bool { return false }
 
 // Decide turns an action into the facts that it makes, or into a refusal
 // (*fault.Error). Neither facts nor an error means that what is asked for is
@@ -88,9 +88,14 @@ func never[C Command](State, C, Facts) bool { return false }
 // The order of its questions is fixed: is there such a dossier; may this actor
 // do it; is it already so; does the order of the law allow it; is what was said
 // complete and right.
-func Decide(s State, c Command, f Facts) ([]event.Payload, error) {
+//
+// The state is only read; nil is that of a dossier which does not exist.
+func Decide(s *State, c Command, f Facts) ([]event.Payload, error) {
 	if c == nil {
 		return nil, ErrUnknownCommand
+	}
+	if s == nil {
+		s = &none
 	}
 	r, ok := rules[c.CommandName()]
 	if !ok {
@@ -133,8 +138,10 @@ func Decide(s State, c Command, f Facts) ([]event.Payload, error) {
 	return r.decide(s, c, f)
 }
 
+var none State
+
 // livesUnder holds a dossier to its procedure and, once it is received, to the
 // version that it was received under.
-func (s State) livesUnder(f Facts) bool {
+func (s *State) livesUnder(f Facts) bool {
 	return f.Procedure.Code == s.Procedure && (s.ReceivedAt.IsZero() || f.Procedure.Number == s.ProcedureVersion)
 }

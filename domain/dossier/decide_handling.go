@@ -10,7 +10,7 @@ import (
 
 // target is where an assignment goes; without an agency it stays in the one
 // that handles the dossier.
-func (s State) target(c Assign) Holder {
+func (s *State) target(c Assign) Holder {
 	agency := c.Agency
 	if agency == "" {
 		agency = s.Competent
@@ -21,7 +21,7 @@ func (s State) target(c Assign) Holder {
 	return Holder{Agency: agency, Department: c.Department, Officer: c.Officer}
 }
 
-func assignedSame(s State, c Assign, _ Facts) bool {
+func assignedSame(s *State, c Assign, _ Facts) bool {
 	to := s.target(c)
 	if to.Officer == "" {
 		to.Officer = s.Holder.Officer
@@ -29,7 +29,7 @@ func assignedSame(s State, c Assign, _ Facts) bool {
 	return s.Phase == PhaseProcessing && s.Holder == to
 }
 
-func assign(s State, c Assign, _ Facts) ([]event.Payload, error) {
+func assign(s *State, c Assign, _ Facts) ([]event.Payload, error) {
 	to := s.target(c)
 	var in input
 	in.identifier("department", to.Department)
@@ -52,7 +52,7 @@ func assign(s State, c Assign, _ Facts) ([]event.Payload, error) {
 	return one(Assigned{Holder: to, Why: s.reason(c.Why)}, nil)
 }
 
-func (s State) replacement(c Reassign) Holder {
+func (s *State) replacement(c Reassign) Holder {
 	to := s.Holder
 	if c.Department != "" {
 		to.Department = c.Department
@@ -61,11 +61,11 @@ func (s State) replacement(c Reassign) Holder {
 	return to
 }
 
-func reassignedSame(s State, c Reassign, _ Facts) bool {
+func reassignedSame(s *State, c Reassign, _ Facts) bool {
 	return s.Phase == PhaseProcessing && c.Officer != "" && s.Holder == s.replacement(c)
 }
 
-func reassign(s State, c Reassign, _ Facts) ([]event.Payload, error) {
+func reassign(s *State, c Reassign, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("officer", c.Officer)
 	in.optionalIdentifier("department", c.Department)
@@ -80,11 +80,11 @@ func reassign(s State, c Reassign, _ Facts) ([]event.Payload, error) {
 	return one(Reassigned{Previous: s.Holder, Holder: to, Why: s.reason(c.Why)}, nil)
 }
 
-func stepStartedSame(s State, c StartStep, _ Facts) bool {
+func stepStartedSame(s *State, c StartStep, _ Facts) bool {
 	return c.Step != "" && s.CurrentStep() == c.Step
 }
 
-func startStep(s State, c StartStep, f Facts) ([]event.Payload, error) {
+func startStep(s *State, c StartStep, f Facts) ([]event.Payload, error) {
 	index := stepIndex(f.Procedure, c.Step)
 	if index < 0 {
 		return nil, ErrUnknownStep.Lacking(c.Step)
@@ -108,7 +108,7 @@ func startStep(s State, c StartStep, f Facts) ([]event.Payload, error) {
 
 // passed reports whether a step is done and was not undone by a return. The
 // desk's own first step is done by receiving the dossier.
-func (s State) passed(v *procedure.Version, index int) bool {
+func (s *State) passed(v *procedure.Version, index int) bool {
 	if index == 0 && v.Steps[0].Department == OneStop {
 		return true
 	}
@@ -127,19 +127,19 @@ func (s State) passed(v *procedure.Version, index int) bool {
 	return done
 }
 
-func stepCompletedSame(s State, c CompleteStep, _ Facts) bool {
+func stepCompletedSame(s *State, c CompleteStep, _ Facts) bool {
 	n := len(s.Visits)
 	return n > 0 && s.Visits[n-1].Step == c.Step && s.Visits[n-1].Outcome == VisitCompleted
 }
 
-func completeStep(s State, c CompleteStep, _ Facts) ([]event.Payload, error) {
+func completeStep(s *State, c CompleteStep, _ Facts) ([]event.Payload, error) {
 	if current := s.CurrentStep(); current != c.Step {
 		return nil, ErrStepNotOpen.Lacking(c.Step)
 	}
 	return one(StepCompleted(c), nil)
 }
 
-func returnStep(s State, c ReturnStep, f Facts) ([]event.Payload, error) {
+func returnStep(s *State, c ReturnStep, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("to", c.To)
 	in.why(c.Why)
@@ -177,7 +177,7 @@ func returnStep(s State, c ReturnStep, f Facts) ([]event.Payload, error) {
 }
 
 // lastIn is who last had the dossier in a step of this round.
-func (s State) lastIn(step string) (Holder, bool) {
+func (s *State) lastIn(step string) (Holder, bool) {
 	for _, v := range slices.Backward(s.Visits[s.roundFrom:]) {
 		if v.Step == step {
 			return v.Holder, true
@@ -186,13 +186,13 @@ func (s State) lastIn(step string) (Holder, bool) {
 	return Holder{}, false
 }
 
-func opinionRequestedSame(s State, c RequestOpinion, _ Facts) bool {
+func opinionRequestedSame(s *State, c RequestOpinion, _ Facts) bool {
 	return slices.ContainsFunc(s.Opinions, func(o Opinion) bool {
 		return !o.Closed && o.Agency == c.Agency && o.Department == c.Department
 	})
 }
 
-func requestOpinion(s State, c RequestOpinion, f Facts) ([]event.Payload, error) {
+func requestOpinion(s *State, c RequestOpinion, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("agency", c.Agency)
 	in.optionalIdentifier("department", c.Department)
@@ -215,7 +215,7 @@ func requestOpinion(s State, c RequestOpinion, f Facts) ([]event.Payload, error)
 	}, w.err)
 }
 
-func opinionGivenSame(s State, c GiveOpinion, f Facts) bool {
+func opinionGivenSame(s *State, c GiveOpinion, f Facts) bool {
 	if s.opinionFor(f.Actor) != nil {
 		return false
 	}
@@ -227,7 +227,7 @@ func opinionGivenSame(s State, c GiveOpinion, f Facts) bool {
 	return false
 }
 
-func giveOpinion(s State, c GiveOpinion, f Facts) ([]event.Payload, error) {
+func giveOpinion(s *State, c GiveOpinion, f Facts) ([]event.Payload, error) {
 	var in input
 	in.check(oneOf(c.Position, Agrees, Conditional, Disagrees, NoOpinion), "position")
 	in.optionalHash("hash", c.Hash)
@@ -244,13 +244,13 @@ func giveOpinion(s State, c GiveOpinion, f Facts) ([]event.Payload, error) {
 	}, w.err)
 }
 
-func forwardedSame(s State, c Forward, _ Facts) bool {
+func forwardedSame(s *State, c Forward, _ Facts) bool {
 	return slices.ContainsFunc(s.Forwards, func(o Forwarding) bool {
 		return !o.Closed && o.To.Agency == c.Agency && o.Task == c.Task
 	})
 }
 
-func forward(s State, c Forward, f Facts) ([]event.Payload, error) {
+func forward(s *State, c Forward, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("agency", c.Agency)
 	in.identifier("task", c.Task)
@@ -285,7 +285,7 @@ func forward(s State, c Forward, f Facts) ([]event.Payload, error) {
 	}, w.err)
 }
 
-func forwardAnsweredSame(s State, c AnswerForward, f Facts) bool {
+func forwardAnsweredSame(s *State, c AnswerForward, f Facts) bool {
 	// What is still open for this agency may be another task than the one that was answered.
 	for _, o := range s.forwardsTo(f.Actor.Agency) {
 		if c.Task == "" || c.Task == o.Task {
@@ -300,7 +300,7 @@ func forwardAnsweredSame(s State, c AnswerForward, f Facts) bool {
 	return false
 }
 
-func answerForward(s State, c AnswerForward, f Facts) ([]event.Payload, error) {
+func answerForward(s *State, c AnswerForward, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("outcome", c.Outcome)
 	in.optionalIdentifier("task", c.Task)
@@ -331,11 +331,11 @@ func answerForward(s State, c AnswerForward, f Facts) ([]event.Payload, error) {
 	return nil, ErrNoForward.Lacking(c.Task)
 }
 
-func appraisedSame(s State, c Appraise, _ Facts) bool {
+func appraisedSame(s *State, c Appraise, _ Facts) bool {
 	return c.Conclusion != "" && s.Appraisal.Conclusion == c.Conclusion && s.Appraisal.Report == c.Report
 }
 
-func appraise(s State, c Appraise, f Facts) ([]event.Payload, error) {
+func appraise(s *State, c Appraise, f Facts) ([]event.Payload, error) {
 	var in input
 	in.check(oneOf(c.Conclusion, Eligible, Ineligible), "conclusion")
 	in.optionalHash("report", c.Report)
@@ -343,12 +343,12 @@ func appraise(s State, c Appraise, f Facts) ([]event.Payload, error) {
 	return one(Appraised{Conclusion: c.Conclusion, Report: c.Report, Text: about(s.Applicant.Subject, c.Text)}, in.err())
 }
 
-func inspectedSame(s State, c RecordInspection, _ Facts) bool {
+func inspectedSame(s *State, c RecordInspection, _ Facts) bool {
 	return c.Conclusion != "" && s.Inspection.Conclusion == c.Conclusion && s.Inspection.Report == c.Report &&
 		s.Inspection.RemedyUntil.Equal(c.RemedyUntil) && s.Inspection.InspectedAt.Equal(c.InspectedAt)
 }
 
-func recordInspection(s State, c RecordInspection, f Facts) ([]event.Payload, error) {
+func recordInspection(s *State, c RecordInspection, f Facts) ([]event.Payload, error) {
 	var in input
 	in.check(oneOf(c.Conclusion, Eligible, Ineligible, Remedy), "conclusion")
 	in.check(!c.InspectedAt.IsZero() && !c.InspectedAt.After(f.Now), "inspected_at")
@@ -361,11 +361,11 @@ func recordInspection(s State, c RecordInspection, f Facts) ([]event.Payload, er
 	}, in.err())
 }
 
-func extendedSame(s State, c ExtendDeadline, _ Facts) bool {
+func extendedSame(s *State, c ExtendDeadline, _ Facts) bool {
 	return slices.ContainsFunc(s.Extensions, func(e Extension) bool { return e.Letter == c.Letter })
 }
 
-func extendDeadline(s State, c ExtendDeadline, f Facts) ([]event.Payload, error) {
+func extendDeadline(s *State, c ExtendDeadline, f Facts) ([]event.Payload, error) {
 	var in input
 	in.number("letter", c.Letter)
 	in.why(c.Why)

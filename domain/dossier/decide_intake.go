@@ -9,12 +9,12 @@ import (
 	"dossierledger/domain/procedure"
 )
 
-func submittedSame(s State, c Submit, _ Facts) bool {
+func submittedSame(s *State, c Submit, _ Facts) bool {
 	return s.Exists() && s.Code == c.Code && s.Procedure == c.Procedure &&
 		s.Applicant.Subject == c.Applicant.Subject && s.Receiving == c.Receiving
 }
 
-func submit(s State, c Submit, f Facts) ([]event.Payload, error) {
+func submit(s *State, c Submit, f Facts) ([]event.Payload, error) {
 	if s.Exists() {
 		return nil, ErrAlreadySubmitted
 	}
@@ -116,18 +116,18 @@ func deliverable(v *procedure.Version, m DeliveryMethod) bool {
 	return len(v.Delivery) == 0 || slices.Contains(v.Delivery, m.Channel())
 }
 
-func attachedSame(s State, c AttachDocument, _ Facts) bool {
+func attachedSame(s *State, c AttachDocument, _ Facts) bool {
 	there := papers{there: s.Documents}
 	return there.hold(c)
 }
 
-func attach(s State, c AttachDocument, f Facts) ([]event.Payload, error) {
+func attach(s *State, c AttachDocument, f Facts) ([]event.Payload, error) {
 	return s.attachAll(nil, []AttachDocument{c}, f)
 }
 
 // attachAll makes the facts for several documents, behind those that were made
 // before; what is there already is left out.
-func (s State) attachAll(made []event.Payload, documents []AttachDocument, f Facts) ([]event.Payload, error) {
+func (s *State) attachAll(made []event.Payload, documents []AttachDocument, f Facts) ([]event.Payload, error) {
 	stage := AtHandling
 	switch {
 	case s.Phase == PhaseSubmitted && s.OpenSupplement() == nil:
@@ -212,11 +212,11 @@ func checkDocument(c AttachDocument, v *procedure.Version) error {
 	return in.err()
 }
 
-func receivedSame(s State, c Receive, _ Facts) bool {
+func receivedSame(s *State, c Receive, _ Facts) bool {
 	return !s.ReceivedAt.IsZero() && s.AcceptanceSlip == c.Slip
 }
 
-func receive(s State, c Receive, f Facts) ([]event.Payload, error) {
+func receive(s *State, c Receive, f Facts) ([]event.Payload, error) {
 	competent := s.Competent
 	if c.Competent != "" {
 		competent = c.Competent
@@ -234,7 +234,6 @@ func receive(s State, c Receive, f Facts) ([]event.Payload, error) {
 		return nil, ErrComponentsMissing.Lacking(missing...)
 	}
 	term := termFor(f.Procedure, s.Channel)
-	s.Term = term
 	w := s.clockwork(f)
 	w.start(ClockStart, "reception", s.Channel)
 	if f.Procedure.Clock.PauseOnObligation {
@@ -250,11 +249,11 @@ func receive(s State, c Receive, f Facts) ([]event.Payload, error) {
 	}, w.err)
 }
 
-func receptionRefusedSame(s State, c RefuseReception, _ Facts) bool {
+func receptionRefusedSame(s *State, c RefuseReception, _ Facts) bool {
 	return s.Phase == PhaseReceptionRefused && s.Decision.Number == c.Slip
 }
 
-func refuseReception(s State, c RefuseReception, _ Facts) ([]event.Payload, error) {
+func refuseReception(s *State, c RefuseReception, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.number("slip", c.Slip)
 	in.why(c.Why)
@@ -262,12 +261,12 @@ func refuseReception(s State, c RefuseReception, _ Facts) ([]event.Payload, erro
 	return one(ReceptionRefused{Slip: c.Slip, Why: s.reason(c.Why), Suggested: c.Suggested}, in.err())
 }
 
-func supplementRequestedSame(s State, c RequestSupplement, _ Facts) bool {
+func supplementRequestedSame(s *State, c RequestSupplement, _ Facts) bool {
 	open := s.OpenSupplement()
 	return open != nil && open.Slip == c.Slip
 }
 
-func requestSupplement(s State, c RequestSupplement, f Facts) ([]event.Payload, error) {
+func requestSupplement(s *State, c RequestSupplement, f Facts) ([]event.Payload, error) {
 	phase := s.supplementPhase()
 	var in input
 	in.number("slip", c.Slip)
@@ -315,7 +314,7 @@ func requestSupplement(s State, c RequestSupplement, f Facts) ([]event.Payload, 
 	}, w.err)
 }
 
-func supplementProvidedSame(s State, c ProvideSupplement, f Facts) bool {
+func supplementProvidedSame(s *State, c ProvideSupplement, f Facts) bool {
 	n := len(s.Supplements)
 	if n == 0 || s.Supplements[n-1].ProvidedAt.IsZero() {
 		return false
@@ -323,7 +322,7 @@ func supplementProvidedSame(s State, c ProvideSupplement, f Facts) bool {
 	return !slices.ContainsFunc(c.Documents, func(d AttachDocument) bool { return !attachedSame(s, d, f) })
 }
 
-func provideSupplement(s State, c ProvideSupplement, f Facts) ([]event.Payload, error) {
+func provideSupplement(s *State, c ProvideSupplement, f Facts) ([]event.Payload, error) {
 	open := *s.OpenSupplement()
 	made, err := s.attachAll(nil, c.Documents, f)
 	if err != nil {
@@ -363,14 +362,14 @@ func provideSupplement(s State, c ProvideSupplement, f Facts) ([]event.Payload, 
 	return append(made, SupplementProvided{Number: open.Number, Components: provided, Clock: w.changes}), nil
 }
 
-func supplementExpiredSame(s State, _ ExpireSupplement, _ Facts) bool {
+func supplementExpiredSame(s *State, _ ExpireSupplement, _ Facts) bool {
 	n := len(s.Supplements)
 	return n > 0 && !s.Supplements[n-1].ExpiredAt.IsZero()
 }
 
 // expireSupplement does what the rule of the request says. Money paid is
 // retained by the notice: giving it back is an act of its own.
-func expireSupplement(s State, c ExpireSupplement, f Facts) ([]event.Payload, error) {
+func expireSupplement(s *State, c ExpireSupplement, f Facts) ([]event.Payload, error) {
 	var in input
 	in.line("notice", c.Notice, MaxIdentifier)
 	if err := in.err(); err != nil {
@@ -401,7 +400,7 @@ func expireSupplement(s State, c ExpireSupplement, f Facts) ([]event.Payload, er
 }
 
 // atDesk is the one-stop desk where the dossier was handed in.
-func (s State) atDesk() Holder { return Holder{Agency: s.Receiving, Department: OneStop} }
+func (s *State) atDesk() Holder { return Holder{Agency: s.Receiving, Department: OneStop} }
 
 // one is the outcome of a decision that makes a single fact or fails.
 func one(p event.Payload, err error) ([]event.Payload, error) {

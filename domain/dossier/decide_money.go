@@ -17,12 +17,12 @@ func feeItem(v *procedure.Version, code string) (procedure.Fee, bool) {
 	return procedure.Fee{}, false
 }
 
-func feeAssessedSame(s State, c AssessFee, _ Facts) bool {
+func feeAssessedSame(s *State, c AssessFee, _ Facts) bool {
 	o, ok := s.Obligation(c.Item)
 	return ok && !o.Imposed
 }
 
-func assessFee(s State, c AssessFee, f Facts) ([]event.Payload, error) {
+func assessFee(s *State, c AssessFee, f Facts) ([]event.Payload, error) {
 	fee, ok := feeItem(f.Procedure, c.Item)
 	if !ok {
 		return nil, ErrUnknownFee.Lacking(c.Item)
@@ -52,7 +52,7 @@ func assessFee(s State, c AssessFee, f Facts) ([]event.Payload, error) {
 }
 
 // settled gives the clock events of a debt that shrinks by amount.
-func (s State) settled(o Obligation, amount int64, f Facts) ([]ClockChange, error) {
+func (s *State) settled(o Obligation, amount int64, f Facts) ([]ClockChange, error) {
 	w := s.clockwork(f)
 	if amount >= o.Owed() {
 		w.resume(obligationCause(o.ID))
@@ -61,7 +61,7 @@ func (s State) settled(o Obligation, amount int64, f Facts) ([]ClockChange, erro
 }
 
 // transaction finds a movement of money by the id that its gateway gave it.
-func (s State) transaction(id string) (obligation string, p Payment, found bool) {
+func (s *State) transaction(id string) (obligation string, p Payment, found bool) {
 	for _, o := range s.Obligations {
 		for _, list := range [][]Payment{o.Payments, o.Refunds} {
 			for _, p := range list {
@@ -75,7 +75,7 @@ func (s State) transaction(id string) (obligation string, p Payment, found bool)
 }
 
 // repeated tells a repeated transaction from one whose id was used for another.
-func (s State) repeated(transaction, obligation string, amount int64) (bool, error) {
+func (s *State) repeated(transaction, obligation string, amount int64) (bool, error) {
 	of, p, found := s.transaction(transaction)
 	if !found {
 		return false, nil
@@ -86,7 +86,7 @@ func (s State) repeated(transaction, obligation string, amount int64) (bool, err
 	return true, nil
 }
 
-func payFee(s State, c PayFee, f Facts) ([]event.Payload, error) {
+func payFee(s *State, c PayFee, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("obligation", c.Obligation)
 	in.identifier("transaction", c.Transaction)
@@ -117,12 +117,12 @@ func payFee(s State, c PayFee, f Facts) ([]event.Payload, error) {
 	}, err)
 }
 
-func feeExemptedSame(s State, c ExemptFee, _ Facts) bool {
+func feeExemptedSame(s *State, c ExemptFee, _ Facts) bool {
 	o, ok := s.Obligation(c.Obligation)
 	return ok && c.Exemption != "" && o.Exemption == c.Exemption
 }
 
-func exemptFee(s State, c ExemptFee, f Facts) ([]event.Payload, error) {
+func exemptFee(s *State, c ExemptFee, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("obligation", c.Obligation)
 	in.identifier("exemption", c.Exemption)
@@ -153,7 +153,7 @@ func exemptFee(s State, c ExemptFee, f Facts) ([]event.Payload, error) {
 	return nil, ErrUnknownExemption.Lacking(c.Exemption)
 }
 
-func refundFee(s State, c RefundFee, _ Facts) ([]event.Payload, error) {
+func refundFee(s *State, c RefundFee, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("obligation", c.Obligation)
 	in.identifier("transaction", c.Transaction)
@@ -175,12 +175,12 @@ func refundFee(s State, c RefundFee, _ Facts) ([]event.Payload, error) {
 	return one(FeeRefunded{Obligation: c.Obligation, Amount: c.Amount, Transaction: c.Transaction, Why: s.reason(c.Why)}, nil)
 }
 
-func obligationImposedSame(s State, c ImposeObligation, _ Facts) bool {
+func obligationImposedSame(s *State, c ImposeObligation, _ Facts) bool {
 	o, ok := s.Obligation(c.Obligation)
 	return ok && o.Imposed && o.Notice == c.Notice && o.Assessed == c.Amount
 }
 
-func imposeObligation(s State, c ImposeObligation, f Facts) ([]event.Payload, error) {
+func imposeObligation(s *State, c ImposeObligation, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("obligation", c.Obligation)
 	in.identifier("kind", c.Kind)
@@ -203,12 +203,12 @@ func imposeObligation(s State, c ImposeObligation, f Facts) ([]event.Payload, er
 	}, w.err)
 }
 
-func obligationMetSame(s State, c MeetObligation, _ Facts) bool {
+func obligationMetSame(s *State, c MeetObligation, _ Facts) bool {
 	o, ok := s.Obligation(c.Obligation)
 	return ok && o.Imposed && o.Owed() == 0
 }
 
-func meetObligation(s State, c MeetObligation, f Facts) ([]event.Payload, error) {
+func meetObligation(s *State, c MeetObligation, f Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("obligation", c.Obligation)
 	in.identifier("transaction", c.Transaction)

@@ -6,11 +6,11 @@ import (
 	"dossierledger/domain/event"
 )
 
-func draftedSame(s State, c SubmitForSignature, _ Facts) bool {
+func draftedSame(s *State, c SubmitForSignature, _ Facts) bool {
 	return s.Phase == PhaseProcessing && c.Hash != "" && s.Draft.Hash == c.Hash
 }
 
-func submitForSignature(s State, c SubmitForSignature, _ Facts) ([]event.Payload, error) {
+func submitForSignature(s *State, c SubmitForSignature, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.hash("hash", c.Hash)
 	in.optionalIdentifier("signer", c.Signer)
@@ -19,11 +19,11 @@ func submitForSignature(s State, c SubmitForSignature, _ Facts) ([]event.Payload
 	}, in.err())
 }
 
-func signedSame(s State, c Sign, f Facts) bool {
+func signedSame(s *State, c Sign, f Facts) bool {
 	return slices.ContainsFunc(s.Signatures, func(g Signature) bool { return g.Signer == f.Actor.ID && g.Hash == c.Hash })
 }
 
-func sign(s State, c Sign, f Facts) ([]event.Payload, error) {
+func sign(s *State, c Sign, f Facts) ([]event.Payload, error) {
 	var in input
 	in.hash("hash", c.Hash)
 	in.optionalIdentifier("certificate", c.Certificate)
@@ -40,12 +40,12 @@ func sign(s State, c Sign, f Facts) ([]event.Payload, error) {
 	}, nil)
 }
 
-func issuedSame(s State, c IssueResult, _ Facts) bool {
+func issuedSame(s *State, c IssueResult, _ Facts) bool {
 	r, ok := s.Result()
 	return ok && s.Phase != PhaseProcessing && r.Number == c.Number && r.Hash == c.Hash
 }
 
-func issueResult(s State, c IssueResult, f Facts) ([]event.Payload, error) {
+func issueResult(s *State, c IssueResult, f Facts) ([]event.Payload, error) {
 	var in input
 	in.number("number", c.Number)
 	in.hash("hash", c.Hash)
@@ -64,11 +64,11 @@ func issueResult(s State, c IssueResult, f Facts) ([]event.Payload, error) {
 	}, w.err)
 }
 
-func rejectedSame(s State, c Reject, _ Facts) bool {
+func rejectedSame(s *State, c Reject, _ Facts) bool {
 	return s.Phase == PhaseRejected && s.Decision.Number == c.Decision
 }
 
-func reject(s State, c Reject, f Facts) ([]event.Payload, error) {
+func reject(s *State, c Reject, f Facts) ([]event.Payload, error) {
 	var in input
 	in.number("decision", c.Decision)
 	in.hash("hash", c.Hash)
@@ -80,11 +80,11 @@ func reject(s State, c Reject, f Facts) ([]event.Payload, error) {
 	}, in.err())
 }
 
-func stoppedSame(s State, c Stop, _ Facts) bool {
+func stoppedSame(s *State, c Stop, _ Facts) bool {
 	return s.Phase == PhaseStopped && s.Decision.Number == c.Notice
 }
 
-func stop(s State, c Stop, f Facts) ([]event.Payload, error) {
+func stop(s *State, c Stop, f Facts) ([]event.Payload, error) {
 	if c.Approver == "" && f.Actor.Department == Leadership {
 		c.Approver = f.Actor.ID
 	}
@@ -137,11 +137,11 @@ func (c DeliverResult) wanted() DeliveryState {
 	return c.State
 }
 
-func deliveredSame(s State, c DeliverResult, _ Facts) bool {
+func deliveredSame(s *State, c DeliverResult, _ Facts) bool {
 	return s.Delivery.State == c.wanted() && s.Delivery.Method == c.Method
 }
 
-func deliverResult(s State, c DeliverResult, f Facts) ([]event.Payload, error) {
+func deliverResult(s *State, c DeliverResult, f Facts) ([]event.Payload, error) {
 	state := c.wanted()
 	var in input
 	in.check(oneOf(c.Method, DeliverOnline, DeliverCounter, DeliverPost), "method")
@@ -181,9 +181,9 @@ func deliverResult(s State, c DeliverResult, f Facts) ([]event.Payload, error) {
 	}
 }
 
-func withdrawnSame(s State, _ Withdraw, _ Facts) bool { return s.Phase == PhaseWithdrawn }
+func withdrawnSame(s *State, _ Withdraw, _ Facts) bool { return s.Phase == PhaseWithdrawn }
 
-func withdraw(s State, c Withdraw, f Facts) ([]event.Payload, error) {
+func withdraw(s *State, c Withdraw, f Facts) ([]event.Payload, error) {
 	var in input
 	in.why(c.Why)
 	w := s.clockwork(f)
@@ -191,14 +191,14 @@ func withdraw(s State, c Withdraw, f Facts) ([]event.Payload, error) {
 	return one(Withdrawn{Why: s.reason(c.Why), Clock: w.changes}, in.err())
 }
 
-func reopenedSame(s State, c Reopen, _ Facts) bool {
+func reopenedSame(s *State, c Reopen, _ Facts) bool {
 	n := len(s.Complaints)
 	return s.Phase == PhaseProcessing && n > 0 && s.Complaints[n-1].Number == c.Complaint
 }
 
 // reopen gives the dossier the whole term again: the promise made to the
 // applicant was kept or broken before, and stays in the clock's entries.
-func reopen(s State, c Reopen, f Facts) ([]event.Payload, error) {
+func reopen(s *State, c Reopen, f Facts) ([]event.Payload, error) {
 	var in input
 	in.number("complaint", c.Complaint)
 	in.why(c.Why)
@@ -213,12 +213,12 @@ func reopen(s State, c Reopen, f Facts) ([]event.Payload, error) {
 	}, w.err)
 }
 
-func resultCorrectedSame(s State, c CorrectResult, _ Facts) bool {
+func resultCorrectedSame(s *State, c CorrectResult, _ Facts) bool {
 	r, ok := s.Result()
 	return ok && r.Corrects > 0 && r.Number == c.Number && r.Hash == c.Hash
 }
 
-func correctResult(s State, c CorrectResult, _ Facts) ([]event.Payload, error) {
+func correctResult(s *State, c CorrectResult, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.number("number", c.Number)
 	in.hash("hash", c.Hash)
@@ -237,11 +237,11 @@ const (
 	ratingMaxPoints = 2
 )
 
-func ratedSame(s State, c Rate, _ Facts) bool {
+func ratedSame(s *State, c Rate, _ Facts) bool {
 	return !s.Rating.At.IsZero() && s.Rating.Satisfied == c.Satisfied && slices.Equal(s.Rating.Criteria, c.Criteria)
 }
 
-func rate(s State, c Rate, _ Facts) ([]event.Payload, error) {
+func rate(s *State, c Rate, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.check(len(c.Criteria) == 0 || len(c.Criteria) == ratingCriteria, "criteria")
 	for _, points := range c.Criteria {
@@ -253,7 +253,7 @@ func rate(s State, c Rate, _ Facts) ([]event.Payload, error) {
 	}, in.err())
 }
 
-func addNote(s State, c AddNote, f Facts) ([]event.Payload, error) {
+func addNote(s *State, c AddNote, f Facts) ([]event.Payload, error) {
 	if f.Actor.Role == event.RoleCitizen {
 		c.Visibility = ForApplicant
 	}
@@ -270,7 +270,7 @@ func addNote(s State, c AddNote, f Facts) ([]event.Payload, error) {
 	return one(NoteAdded{Visibility: c.Visibility, Text: text}, in.err())
 }
 
-func correct(s State, c Correct, _ Facts) ([]event.Payload, error) {
+func correct(s *State, c Correct, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("field", c.Field)
 	in.text("text", c.Text)
@@ -287,13 +287,13 @@ func correct(s State, c Correct, _ Facts) ([]event.Payload, error) {
 	return one(CorrectionRecorded{Event: c.Event, Field: c.Field, Text: text}, nil)
 }
 
-func syncedSame(s State, c ReportSync, _ Facts) bool {
+func syncedSame(s *State, c ReportSync, _ Facts) bool {
 	return slices.ContainsFunc(s.Sync, func(y Sync) bool {
 		return y.Portal == c.Portal && y.State == c.State && y.Status == c.Status && y.Reference == c.Reference && y.Error == c.Error
 	})
 }
 
-func reportSync(_ State, c ReportSync, _ Facts) ([]event.Payload, error) {
+func reportSync(_ *State, c ReportSync, _ Facts) ([]event.Payload, error) {
 	var in input
 	in.identifier("portal", c.Portal)
 	in.check(oneOf(c.State, SyncQueued, SyncSent, SyncAccepted, SyncFailed), "state")

@@ -15,7 +15,7 @@ func Example() {
 	act := func(day int, clock string, who event.Actor, what dossier.Command) {
 		now := on(day, clock)
 		facts := dossier.Facts{Now: now, Actor: who, Procedure: licence(), Calendar: standard}
-		payloads, err := dossier.Decide(state, what, facts)
+		payloads, err := dossier.Decide(&state, what, facts)
 		if f, refused := fault.As(err); refused {
 			fmt.Println("refused:", f.Code, f.Missing)
 			return

@@ -40,7 +40,7 @@ func TestADecisionAsksForWhatItNeeds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := facts
 			c.edit(&f)
-			payloads, err := dossier.Decide(s.state, c.cmd, f)
+			payloads, err := dossier.Decide(&s.state, c.cmd, f)
 			if len(payloads) != 0 || fault.CodeOf(err) != c.want.Code {
 				t.Errorf("got %s, %v; want %s", show(payloads), err, c.want.Code)
 			}

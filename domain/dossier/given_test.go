@@ -68,7 +68,7 @@ func (s *scene) and(acts ...act) *scene {
 }
 
 func (s *scene) decide(a act) ([]event.Payload, error) {
-	return dossier.Decide(s.state, a.cmd, dossier.Facts{
+	return dossier.Decide(&s.state, a.cmd, dossier.Facts{
 		Now: a.at, Actor: a.actor, Procedure: s.procedure, Calendar: s.calendar,
 	})
 }

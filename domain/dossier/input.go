@@ -205,7 +205,7 @@ func about(subject, text string) event.Personal {
 }
 
 // reason seals the words under the applicant, whom they are most likely about.
-func (s State) reason(w Why) Reason {
+func (s *State) reason(w Why) Reason {
 	return Reason{Ground: w.Ground, Text: about(s.Applicant.Subject, w.Text)}
 }
 

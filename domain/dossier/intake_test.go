@@ -20,7 +20,7 @@ import (
 func TestASubmissionIsDecidedBeforeItsCodeIsKnown(t *testing.T) {
 	facts := dossier.Facts{Now: on(12, "08:00"), Actor: applicant, Procedure: licence(), Calendar: standard}
 	command := submission(paper("application"), paper("licence"))
-	decided, err := dossier.Decide(dossier.State{}, command, facts)
+	decided, err := dossier.Decide(nil, command, facts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestASubmissionIsDecidedBeforeItsCodeIsKnown(t *testing.T) {
 		t.Helper()
 		command := command
 		command.Code = code
-		want, err := dossier.Decide(dossier.State{}, command, facts)
+		want, err := dossier.Decide(nil, command, facts)
 		if err != nil {
 			t.Fatal(err)
 		}

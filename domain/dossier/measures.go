@@ -101,7 +101,7 @@ type Measures struct {
 
 // Measures computes the measures as of now, with the calendar known now. The
 // same state, calendar and moment give the same measures.
-func (s State) Measures(cal Calendar, now time.Time) Measures {
+func (s *State) Measures(cal Calendar, now time.Time) Measures {
 	m := Measures{
 		Code: s.Code, Revision: s.Revision, Events: s.Events,
 		Procedure: s.Procedure, ProcedureVersion: s.ProcedureVersion, FormSet: s.FormSet, Channel: s.Channel,
@@ -156,7 +156,7 @@ func (s State) Measures(cal Calendar, now time.Time) Measures {
 	return m
 }
 
-func (m *Measures) spans(s State, cal Calendar, now time.Time) {
+func (m *Measures) spans(s *State, cal Calendar, now time.Time) {
 	answered := s.ReceivedAt
 	for _, at := range []time.Time{s.RefusedAt, s.StoppedAt, s.WithdrawnAt, now} {
 		if answered.IsZero() {

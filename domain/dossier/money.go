@@ -56,7 +56,7 @@ type Money struct {
 }
 
 // Money sums the debts.
-func (s State) Money() Money {
+func (s *State) Money() Money {
 	var m Money
 	for _, o := range s.Obligations {
 		m.Assessed += o.Assessed
@@ -70,7 +70,7 @@ func (s State) Money() Money {
 }
 
 // BlockingOwed is what must be paid before handling goes on.
-func (s State) BlockingOwed() int64 {
+func (s *State) BlockingOwed() int64 {
 	var sum int64
 	for _, o := range s.Obligations {
 		if o.Blocking {
@@ -81,7 +81,7 @@ func (s State) BlockingOwed() int64 {
 }
 
 // Obligation finds a debt by its id.
-func (s State) Obligation(id string) (Obligation, bool) {
+func (s *State) Obligation(id string) (Obligation, bool) {
 	for _, o := range s.Obligations {
 		if o.ID == id {
 			return o, true
@@ -91,7 +91,7 @@ func (s State) Obligation(id string) (Obligation, bool) {
 }
 
 // PaidOnline reports whether any money came through a gateway.
-func (s State) PaidOnline() bool {
+func (s *State) PaidOnline() bool {
 	for _, o := range s.Obligations {
 		for _, p := range o.Payments {
 			if p.Method == PaidOnline {
@@ -117,7 +117,7 @@ const (
 )
 
 // PaymentState derives the state from the sums.
-func (s State) PaymentState() PaymentState {
+func (s *State) PaymentState() PaymentState {
 	m := s.Money()
 	switch {
 	case m.Owed > 0 && m.Paid == 0:

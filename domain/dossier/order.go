@@ -10,16 +10,16 @@ import (
 // The order of the law: what must be so before an action can be taken,
 // whatever the action says.
 
-func always(State, Facts) error { return nil }
+func always(*State, Facts) error { return nil }
 
-func isOpen(s State, _ Facts) error {
+func isOpen(s *State, _ Facts) error {
 	if !s.Phase.Open() {
 		return ErrEnded
 	}
 	return nil
 }
 
-func isProcessing(s State, _ Facts) error {
+func isProcessing(s *State, _ Facts) error {
 	switch {
 	case s.Phase == PhaseSubmitted:
 		return ErrNotReceived
@@ -30,7 +30,7 @@ func isProcessing(s State, _ Facts) error {
 	}
 }
 
-func notAtSignature(s State, f Facts) error {
+func notAtSignature(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -41,14 +41,14 @@ func notAtSignature(s State, f Facts) error {
 }
 
 // canWork holds the work back while the citizen is to act.
-func canWork(s State, f Facts) error {
+func canWork(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
 	return s.waitsForCitizen()
 }
 
-func (s State) waitsForCitizen() error {
+func (s *State) waitsForCitizen() error {
 	if s.OpenSupplement() != nil {
 		return ErrSupplementOpen
 	}
@@ -58,7 +58,7 @@ func (s State) waitsForCitizen() error {
 	return nil
 }
 
-func (s State) owing(blockingOnly bool) []string {
+func (s *State) owing(blockingOnly bool) []string {
 	var ids []string
 	for _, o := range s.Obligations {
 		if o.Owed() > 0 && (o.Blocking || !blockingOnly) {
@@ -68,14 +68,14 @@ func (s State) owing(blockingOnly bool) []string {
 	return ids
 }
 
-func canAppraise(s State, f Facts) error {
+func canAppraise(s *State, f Facts) error {
 	if err := canWork(s, f); err != nil {
 		return err
 	}
 	return notAtSignature(s, f)
 }
 
-func awaitsReception(s State, _ Facts) error {
+func awaitsReception(s *State, _ Facts) error {
 	switch {
 	case s.Phase == PhaseProcessing:
 		return ErrAlreadyReceived
@@ -88,7 +88,7 @@ func awaitsReception(s State, _ Facts) error {
 	}
 }
 
-func mayAttach(s State, f Facts) error {
+func mayAttach(s *State, f Facts) error {
 	if err := isOpen(s, f); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func mayAttach(s State, f Facts) error {
 	return nil
 }
 
-func (s State) supplementPhase() procedure.Phase {
+func (s *State) supplementPhase() procedure.Phase {
 	if s.Phase == PhaseSubmitted {
 		return procedure.PhaseReception
 	}
@@ -114,7 +114,7 @@ func supplementRule(v *procedure.Version, phase procedure.Phase) (procedure.Supp
 	return procedure.SupplementRule{}, false
 }
 
-func maySupplement(s State, f Facts) error {
+func maySupplement(s *State, f Facts) error {
 	if err := isOpen(s, f); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func maySupplement(s State, f Facts) error {
 	return nil
 }
 
-func supplementIsOpen(s State, f Facts) error {
+func supplementIsOpen(s *State, f Facts) error {
 	if err := isOpen(s, f); err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func supplementIsOpen(s State, f Facts) error {
 	return nil
 }
 
-func supplementIsOverdue(s State, f Facts) error {
+func supplementIsOverdue(s *State, f Facts) error {
 	if err := supplementIsOpen(s, f); err != nil {
 		return err
 	}
@@ -161,28 +161,28 @@ func supplementIsOverdue(s State, f Facts) error {
 	return nil
 }
 
-func hasObligation(s State, _ Facts) error {
+func hasObligation(s *State, _ Facts) error {
 	if len(s.Obligations) == 0 {
 		return ErrUnknownObligation
 	}
 	return nil
 }
 
-func isOpenWithObligation(s State, f Facts) error {
+func isOpenWithObligation(s *State, f Facts) error {
 	if err := isOpen(s, f); err != nil {
 		return err
 	}
 	return hasObligation(s, f)
 }
 
-func hasMoney(s State, _ Facts) error {
+func hasMoney(s *State, _ Facts) error {
 	if s.Money().Paid == 0 {
 		return ErrRefundTooLarge
 	}
 	return nil
 }
 
-func hasOfficer(s State, f Facts) error {
+func hasOfficer(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func hasOfficer(s State, f Facts) error {
 	return nil
 }
 
-func hasVisits(s State, f Facts) error {
+func hasVisits(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func hasVisits(s State, f Facts) error {
 	return nil
 }
 
-func stepIsOpen(s State, f Facts) error {
+func stepIsOpen(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func stepIsOpen(s State, f Facts) error {
 	return nil
 }
 
-func opinionIsOpen(s State, f Facts) error {
+func opinionIsOpen(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func opinionIsOpen(s State, f Facts) error {
 	return nil
 }
 
-func (s State) opinionFor(a event.Actor) *Opinion {
+func (s *State) opinionFor(a event.Actor) *Opinion {
 	for _, o := range s.Opinions {
 		if !o.Closed && o.asks(a) {
 			return &o
@@ -234,7 +234,7 @@ func (s State) opinionFor(a event.Actor) *Opinion {
 	return nil
 }
 
-func forwardIsOpen(s State, f Facts) error {
+func forwardIsOpen(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func forwardIsOpen(s State, f Facts) error {
 	return nil
 }
 
-func (s State) forwardsTo(agency string) []Forwarding {
+func (s *State) forwardsTo(agency string) []Forwarding {
 	var open []Forwarding
 	for _, f := range s.Forwards {
 		if !f.Closed && f.To.Agency == agency {
@@ -254,7 +254,7 @@ func (s State) forwardsTo(agency string) []Forwarding {
 	return open
 }
 
-func mayExtend(s State, f Facts) error {
+func mayExtend(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -271,7 +271,7 @@ func mayExtend(s State, f Facts) error {
 }
 
 // unanswered lists what other agencies still owe.
-func (s State) unanswered() []string {
+func (s *State) unanswered() []string {
 	var open []string
 	for _, o := range s.Opinions {
 		if !o.Closed {
@@ -287,7 +287,7 @@ func (s State) unanswered() []string {
 }
 
 // readyForSignature asks for every fact that the procedure's steps stand for.
-func readyForSignature(s State, f Facts) error {
+func readyForSignature(s *State, f Facts) error {
 	if err := canAppraise(s, f); err != nil {
 		return err
 	}
@@ -310,7 +310,7 @@ func readyForSignature(s State, f Facts) error {
 	return nil
 }
 
-func hasDraft(s State, f Facts) error {
+func hasDraft(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -320,7 +320,7 @@ func hasDraft(s State, f Facts) error {
 	return nil
 }
 
-func isSigned(s State, f Facts) error {
+func isSigned(s *State, f Facts) error {
 	if err := hasDraft(s, f); err != nil {
 		return err
 	}
@@ -330,7 +330,7 @@ func isSigned(s State, f Facts) error {
 	return s.waitsForCitizen()
 }
 
-func mayReject(s State, f Facts) error {
+func mayReject(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
@@ -343,7 +343,7 @@ func mayReject(s State, f Facts) error {
 	return nil
 }
 
-func mayDeliver(s State, _ Facts) error {
+func mayDeliver(s *State, _ Facts) error {
 	switch s.Phase {
 	case PhaseIssued:
 		if owed := s.owing(false); len(owed) > 0 {
@@ -361,7 +361,7 @@ func mayDeliver(s State, _ Facts) error {
 	return nil
 }
 
-func mayReopen(s State, _ Facts) error {
+func mayReopen(s *State, _ Facts) error {
 	if s.Phase.Open() {
 		return ErrNotDecided
 	}
@@ -371,14 +371,14 @@ func mayReopen(s State, _ Facts) error {
 	return nil
 }
 
-func hasResult(s State, _ Facts) error {
+func hasResult(s *State, _ Facts) error {
 	if s.Phase != PhaseIssued && s.Phase != PhaseDelivered {
 		return ErrNotDecided.Lacking("result")
 	}
 	return nil
 }
 
-func mayRate(s State, _ Facts) error {
+func mayRate(s *State, _ Facts) error {
 	if s.Phase.Open() || s.Phase == PhaseWithdrawn {
 		return ErrNotRateable
 	}

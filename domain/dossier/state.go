@@ -106,10 +106,10 @@ type trace struct {
 }
 
 // Exists reports whether the dossier was submitted.
-func (s State) Exists() bool { return s.Phase != PhaseNone }
+func (s *State) Exists() bool { return s.Phase != PhaseNone }
 
 // HasEvent reports whether an event of the dossier has this id.
-func (s State) HasEvent(id uuid.UUID) bool {
+func (s *State) HasEvent(id uuid.UUID) bool {
 	for t := s.trail; t != nil; t = t.prev {
 		if t.id == id {
 			return true
@@ -334,7 +334,7 @@ type Sync struct {
 }
 
 // OpenSupplement gives the request that waits for an answer, or nil.
-func (s State) OpenSupplement() *Supplement {
+func (s *State) OpenSupplement() *Supplement {
 	if n := len(s.Supplements); n > 0 && !s.Supplements[n-1].Closed {
 		open := s.Supplements[n-1]
 		return &open
@@ -343,7 +343,7 @@ func (s State) OpenSupplement() *Supplement {
 }
 
 // CurrentVisit gives the step that is being worked on, or nil.
-func (s State) CurrentVisit() *Visit {
+func (s *State) CurrentVisit() *Visit {
 	if n := len(s.Visits); n > 0 && s.Visits[n-1].Outcome == VisitOpen {
 		open := s.Visits[n-1]
 		return &open
@@ -352,7 +352,7 @@ func (s State) CurrentVisit() *Visit {
 }
 
 // CurrentStep is the code of the step being worked on, or "".
-func (s State) CurrentStep() string {
+func (s *State) CurrentStep() string {
 	if v := s.CurrentVisit(); v != nil {
 		return v.Step
 	}
@@ -360,7 +360,7 @@ func (s State) CurrentStep() string {
 }
 
 // LatestDocument gives the newest version of a component.
-func (s State) LatestDocument(component string) (Document, bool) {
+func (s *State) LatestDocument(component string) (Document, bool) {
 	for i := len(s.Documents) - 1; i >= 0; i-- {
 		if s.Documents[i].Component == component {
 			return s.Documents[i], true
@@ -372,7 +372,7 @@ func (s State) LatestDocument(component string) (Document, bool) {
 // MissingComponents lists the codes of the version's required components for
 // which there is no document. What the state already holds in its registers is
 // never asked for.
-func (s State) MissingComponents(v *procedure.Version) []string {
+func (s *State) MissingComponents(v *procedure.Version) []string {
 	var missing []string
 	for _, c := range v.Components {
 		if !c.Required || c.FromRegister {
@@ -386,14 +386,14 @@ func (s State) MissingComponents(v *procedure.Version) []string {
 }
 
 // Result gives the result that holds now: the newest version.
-func (s State) Result() (ResultVersion, bool) {
+func (s *State) Result() (ResultVersion, bool) {
 	if n := len(s.Results); n > 0 {
 		return s.Results[n-1], true
 	}
 	return ResultVersion{}, false
 }
 
-func (s State) openOpinions() int {
+func (s *State) openOpinions() int {
 	n := 0
 	for _, o := range s.Opinions {
 		if !o.Closed {
@@ -403,7 +403,7 @@ func (s State) openOpinions() int {
 	return n
 }
 
-func (s State) openForwards() int {
+func (s *State) openForwards() int {
 	n := 0
 	for _, f := range s.Forwards {
 		if !f.Closed {

@@ -78,7 +78,7 @@ const (
 // A dossier is received (2) until it has left the one-stop desk, then in
 // process (4); what the citizen owes first, papers (5) or money (6), shows
 // before that.
-func (s State) Status() Status {
+func (s *State) Status() Status {
 	switch s.Phase {
 	case PhaseSubmitted:
 		if s.OpenSupplement() != nil {
@@ -112,7 +112,7 @@ func (s State) Status() Status {
 }
 
 // WaitsFor says whom the dossier waits for.
-func (s State) WaitsFor() WaitsFor {
+func (s *State) WaitsFor() WaitsFor {
 	switch {
 	case !s.Phase.Open():
 		return WaitsForNobody

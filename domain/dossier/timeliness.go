@@ -20,7 +20,7 @@ const (
 // EndedAt is when the handling ended, by the precedence of the official index
 // (Quyết định 766/QĐ-TTg): result sent to the desk (9), else delivered (10),
 // else stopped or refused (8), else withdrawn if it had been received (7).
-func (s State) EndedAt() (time.Time, bool) {
+func (s *State) EndedAt() (time.Time, bool) {
 	if s.ReceivedAt.IsZero() {
 		return time.Time{}, false
 	}
@@ -34,7 +34,7 @@ func (s State) EndedAt() (time.Time, bool) {
 
 // Timeliness compares the end, or now, with the appointment date. Time for
 // which the clock stood is left out: while it stands, nothing becomes overdue.
-func (s State) Timeliness(now time.Time) Timeliness {
+func (s *State) Timeliness(now time.Time) Timeliness {
 	switch {
 	case !s.Clock.Started():
 		return NotStarted
@@ -74,7 +74,7 @@ func dayOf(t time.Time) string { return t.In(ICT).Format("2006-01-02") }
 // request to its answer is taken off, also where the procedure's own clock did
 // not stand. Dossiers that were not received, or have
 // no appointment date, are never late.
-func (s State) ScoredLate(cal Calendar, periodEnd time.Time) bool {
+func (s *State) ScoredLate(cal Calendar, periodEnd time.Time) bool {
 	if !s.Clock.Started() || s.Clock.Due.IsZero() {
 		return false
 	}

@@ -82,7 +82,7 @@ func KeyOf(p event.Payload) (key string, ok bool) {
 
 // Do says what a policy does on a dossier in this state: either a command on it
 // or a notice about it.
-func (w Wake) Do(s dossier.State) (dossier.Command, event.Payload) {
+func (w Wake) Do(s *dossier.State) (dossier.Command, event.Payload) {
 	about := Notice{Dossier: s.Code, Due: w.Due.UTC(), Revision: s.Revision, Holder: s.Holder}
 	switch w.Kind {
 	case ExpireSupplement:

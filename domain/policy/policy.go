@@ -102,7 +102,7 @@ func (w Wake) Over(now time.Time) bool { return !w.Until.IsZero() && !now.Before
 // Next lists what is to be done on a dossier as it stands, now or later, in
 // order of time, unless something happens on it before. What was done already
 // is among it where the state does not show it: see Key.
-func Next(s dossier.State, cal dossier.Calendar, rules Rules, now time.Time) []Wake {
+func Next(s *dossier.State, cal dossier.Calendar, rules Rules, now time.Time) []Wake {
 	if !s.Phase.Open() {
 		return nil
 	}
@@ -120,7 +120,7 @@ func Next(s dossier.State, cal dossier.Calendar, rules Rules, now time.Time) []W
 // the end of its wait and not with it.
 const moment = time.Microsecond
 
-func expiry(s dossier.State) []Wake {
+func expiry(s *dossier.State) []Wake {
 	open := s.OpenSupplement()
 	if open == nil || open.WaitUntil.IsZero() || !open.ExpiredAt.IsZero() {
 		return nil
@@ -130,7 +130,7 @@ func expiry(s dossier.State) []Wake {
 
 // appointment lists what the appointment date asks for. While the clock stands
 // it asks for nothing, unless it began to stand when it was too late already.
-func appointment(s dossier.State, cal dossier.Calendar, rules Rules) []Wake {
+func appointment(s *dossier.State, cal dossier.Calendar, rules Rules) []Wake {
 	due := s.Clock.Due
 	if !s.Clock.Started() || !s.Clock.StoppedAt.IsZero() || due.IsZero() {
 		return nil
@@ -154,7 +154,7 @@ func appointment(s dossier.State, cal dossier.Calendar, rules Rules) []Wake {
 }
 
 // canBeKept: the result lies before a leader, and nobody else is waited for.
-func canBeKept(s dossier.State) bool {
+func canBeKept(s *dossier.State) bool {
 	waits := s.WaitsFor()
 	return s.Draft.Hash != "" && (waits == dossier.WaitsForSignature || waits == dossier.WaitsForNobody)
 }

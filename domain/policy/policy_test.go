@@ -57,11 +57,22 @@ func asked(onExpiry procedure.OnExpiry) life {
 	})
 }
 
+func (l life) next(now time.Time) []policy.Wake {
+	s := dossier.Fold(l...)
+	return policy.Next(&s, worktime.Standard(), policy.DefaultRules(), now)
+}
+
+// does is what a policy does on the dossier as it stands.
+func (l life) does(w policy.Wake) (dossier.Command, event.Payload) {
+	s := dossier.Fold(l...)
+	return w.Do(&s)
+}
+
 // then asserts what the policies do at an instant, by the keys' last parts.
 func (l life) then(t *testing.T, now time.Time, want ...string) {
 	t.Helper()
 	var got []string
-	for _, w := range policy.Next(dossier.Fold(l...), worktime.Standard(), policy.DefaultRules(), now) {
+	for _, w := range l.next(now) {
 		if w.Ripe(now) {
 			got = append(got, string(w.Kind)+" "+w.Due.In(dossier.ICT).Format("02 15:04"))
 		}
@@ -81,8 +92,8 @@ func TestARequestThatNobodyAnsweredExpiresAfterItsWait(t *testing.T) {
 	asked(procedure.KeepWaiting).
 		and(on(16, "10:00"), dossier.SupplementExpired{Number: 1, Outcome: procedure.KeepWaiting}).
 		then(t, on(17, "10:00"))
-	command, notice := policy.Next(dossier.Fold(asked(procedure.StopDossier)...), worktime.Standard(), policy.DefaultRules(), on(16, "10:00"))[0].
-		Do(dossier.Fold(asked(procedure.StopDossier)...))
+	unanswered := asked(procedure.StopDossier)
+	command, notice := unanswered.does(unanswered.next(on(16, "10:00"))[0])
 	if command != (dossier.ExpireSupplement{}) || notice != nil {
 		t.Errorf("it does %v, %v", command, notice)
 	}
@@ -94,8 +105,8 @@ func TestAnAppointmentIsBroughtToMindTwoWorkingDaysBefore(t *testing.T) {
 	received().and(on(15, "10:00"), dossier.ResultIssued{Clock: clock(dossier.ClockStop, on(15, "10:00"), on(19, "09:00"))}).then(t, on(15, "11:00"))
 	asked(procedure.KeepWaiting).then(t, on(15, "11:00")) // the clock stands
 
-	w := policy.Next(dossier.Fold(received()...), worktime.Standard(), policy.DefaultRules(), on(15, "09:00"))[0]
-	command, notice := w.Do(dossier.Fold(received()...))
+	w := received().next(on(15, "09:00"))[0]
+	command, notice := received().does(w)
 	want := policy.ReminderRaised{Applicant: "sub-an", Notice: policy.Notice{
 		Dossier: code, Due: on(19, "09:00"), Revision: 1, Holder: dossier.Holder{Agency: "H15.01", Department: dossier.Specialist, Officer: "spec-1"},
 	}}

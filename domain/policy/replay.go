@@ -65,7 +65,7 @@ func Replay(events, notices []event.Event, calendars Calendars, rules Rules, unt
 		if err != nil {
 			return nil, err
 		}
-		for _, w := range Next(s, cal, rules, at) {
+		for _, w := range Next(&s, cal, rules, at) {
 			from := later(w.At, at)
 			if !from.Before(end) || w.Over(from) {
 				continue
@@ -82,13 +82,13 @@ func Replay(events, notices []event.Event, calendars Calendars, rules Rules, unt
 				known[w.Key()] = len(told)
 				told = append(told, Told{Wake: w, From: from, Outcome: outcome})
 			}
-			if w.ends(s) {
+			if w.ends(&s) {
 				break
 			}
 		}
 	}
 	for i, t := range told {
-		if done[t.ID().String()] || t.Kind == ExpireSupplement && expired(s, t.Number) {
+		if done[t.ID().String()] || t.Kind == ExpireSupplement && expired(&s, t.Number) {
 			told[i].Outcome = Done
 		}
 	}
@@ -96,12 +96,12 @@ func Replay(events, notices []event.Event, calendars Calendars, rules Rules, unt
 }
 
 // ends reports whether doing it ends the dossier.
-func (w Wake) ends(s dossier.State) bool {
+func (w Wake) ends(s *dossier.State) bool {
 	open := s.OpenSupplement()
 	return w.Kind == ExpireSupplement && open != nil && open.OnExpiry != procedure.KeepWaiting
 }
 
-func expired(s dossier.State, number int) bool {
+func expired(s *dossier.State, number int) bool {
 	for _, r := range s.Supplements {
 		if r.Number == number {
 			return !r.ExpiredAt.IsZero()

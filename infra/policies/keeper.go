@@ -141,7 +141,7 @@ func (k *keeper) keep(code string, s dossier.State) error {
 	if err != nil {
 		return err
 	}
-	k.schedule.set(k.schedule.open(code), policy.Next(s, cal, k.config.Rules, now))
+	k.schedule.set(k.schedule.open(code), policy.Next(&s, cal, k.config.Rules, now))
 	return nil
 }
 
@@ -211,7 +211,7 @@ func (k *keeper) attend(ctx context.Context, p *plan, did func(policy.Wake)) err
 
 // do carries out one thing; fresh is false where it had been done before.
 func (k *keeper) do(ctx context.Context, w policy.Wake, s dossier.State, now time.Time) (fresh bool, err error) {
-	command, notice := w.Do(s)
+	command, notice := w.Do(&s)
 	if command != nil {
 		answer, err := k.config.Actions.Act(ctx, commands.Request{Actor: ledgerActor, Key: w.Key(), Causation: w.ID().String()}, w.Dossier, command)
 		return !answer.Repeated && len(answer.Events) > 0, err

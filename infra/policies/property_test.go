@@ -105,7 +105,7 @@ func (w *whenever) expect() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		for _, wake := range policy.Next(s, cal, policy.DefaultRules(), w.now()) {
+		for _, wake := range policy.Next(&s, cal, policy.DefaultRules(), w.now()) {
 			if !wake.Ripe(w.now()) {
 				continue
 			}

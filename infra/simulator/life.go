@@ -66,7 +66,7 @@ func (l *life) act(at time.Time, actor event.Actor, command dossier.Command) boo
 		submit.Code = fmt.Sprintf("simulated-%d", l.number)
 		decided = submit
 	}
-	payloads, err := dossier.Decide(l.state, decided, facts)
+	payloads, err := dossier.Decide(&l.state, decided, facts)
 	if err != nil {
 		l.sim.fail(l, fmt.Sprintf("%s at %s", command.CommandName(), at.Format(time.RFC3339)), err)
 		return false

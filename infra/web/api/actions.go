@@ -108,7 +108,7 @@ func (a *API) mountAction(command dossier.Command) {
 				return nil, wrong
 			}
 		}
-		req.May = func(s dossier.State) error { return may(ctx, policy.Act, policy.Resource{Dossier: &s}) }
+		req.May = func(s *dossier.State) error { return may(ctx, policy.Act, policy.Resource{Dossier: s}) }
 		answer, err := a.Commands.Act(ctx, req, code, command)
 		if err != nil {
 			return nil, err
