@@ -156,8 +156,8 @@ type Together interface {
 	// AppendTogether adds batches to streams, each another one, in their order, and
 	// returns when all of them are durable. Where Append would refuse one of them, or
 	// find it there already, nothing is appended: ErrNotTogether; one after the other
-	// they tell why. Where the process dies before the answer, the first ones may be
-	// there without the last ones, never the other way round.
+	// they tell why. Where the process dies before the answer, all of them are there or
+	// none. Nobody who reads sees the last ones without the first ones.
 	AppendTogether(ctx context.Context, batches ...Batch) ([]event.Written, error)
 }
 

@@ -180,7 +180,7 @@ func (s *Store) decide(g *group, req *request) (event.Written, error) {
 			Stream: req.stream, Expected: req.expected, Exists: exists, Actual: h.last,
 		}
 	}
-	return s.add(g, req, h, exists)
+	return s.add(g, req, h, exists, 0)
 }
 
 // repetition reports whether the request's events are already in the ledger.
@@ -302,8 +302,9 @@ func (s *Store) headOf(stream string) (h head, exists bool, err error) {
 	return h, exists, err
 }
 
-// add writes an accepted request into the group.
-func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written, error) {
+// add writes an accepted request into the group. So many events of requests with it
+// follow, without which it is not kept either.
+func (s *Store) add(g *group, req *request, h head, exists bool, follow uint64) (event.Written, error) {
 	c := &s.committer
 	count := uint64(len(req.events))
 	revision := uint64(0)
@@ -323,7 +324,7 @@ func (s *Store) add(g *group, req *request, h head, exists bool) (event.Written,
 	}
 	for i := range req.events {
 		p := &req.events[i]
-		at := header{position: position + uint64(i), after: count - uint64(i) - 1, group: g.first,
+		at := header{position: position + uint64(i), after: count - uint64(i) - 1 + follow, group: g.first,
 			revision: revision + uint64(i), recordedAt: g.recorded}
 		if req.recorded != nil {
 			at.recordedAt = req.recorded[i]

@@ -5,7 +5,8 @@
 // # Guarantees
 //
 //   - Append answers only after the batch has been synced to disk. A batch is
-//     there whole or not at all; an acknowledged batch is there exactly once.
+//     there whole or not at all, and so are batches that were appended together; an
+//     acknowledged batch is there exactly once.
 //   - Positions rise by one from 0 over the whole ledger; a missing position is
 //     damage and is reported as eventstore.ErrCorrupt, never skipped.
 //   - Readers and subscriptions see only what is synced, in order of position.

@@ -157,7 +157,7 @@ func (s *Store) addRun(g *group, events []eventstore.Recorded) error {
 		return fault.New(fault.Corrupt, "eventstore.gap", "stream %q: revision %d comes where revision %d is due: a part of its history is missing",
 			req.stream, events[0].Revision, next)
 	}
-	_, err = s.add(g, req, h, exists)
+	_, err = s.add(g, req, h, exists, 0)
 	return err
 }
 

@@ -64,7 +64,12 @@ func writeUntil(ctx context.Context, s eventstore.Store, writers int, acknowledg
 			for n := 0; ctx.Err() == nil; n++ {
 				stream := fmt.Sprintf("s-%d", (w+n)%writers)
 				name, batch := batchOf(1 + (w+n)%5)
-				written, err := s.Append(ctx, stream, event.Any, batch...)
+				written, err := event.Written{}, error(nil)
+				if n%3 == 0 && len(batch) > 1 {
+					written, err = appendSplit(ctx, s, name, stream, batch)
+				} else {
+					written, err = s.Append(ctx, stream, event.Any, batch...)
+				}
 				if err != nil {
 					return
 				}
@@ -73,6 +78,21 @@ func writeUntil(ctx context.Context, s eventstore.Store, writers int, acknowledg
 		})
 	}
 	wg.Wait()
+}
+
+// appendSplit appends a batch as batches that belong together: some of its events to
+// streams of their own, the last ones to a stream.
+func appendSplit(ctx context.Context, s eventstore.Store, name, stream string, batch []eventstore.Proposed) (event.Written, error) {
+	var batches []eventstore.Batch
+	for i := range batch[:len(batch)/2] {
+		batches = append(batches, eventstore.Batch{Stream: fmt.Sprintf("%s-%d", name, i), Expected: event.None, Events: batch[i : i+1]})
+	}
+	batches = append(batches, eventstore.Batch{Stream: stream, Expected: event.Any, Events: batch[len(batches):]})
+	written, err := s.(eventstore.Together).AppendTogether(ctx, batches...)
+	if err != nil {
+		return event.Written{}, err
+	}
+	return written[len(written)-1], nil
 }
 
 // verifyLedger reads everything and holds that batches are whole, ids unique,

@@ -34,7 +34,8 @@ var (
 // header is what the log knows of a record beside the event.
 type header struct {
 	position uint64
-	// after is how many events of the same batch follow.
+	// after is how many events follow without which this one is not kept: those of its
+	// batch, and of the batches that were appended together with it.
 	after uint64
 	// group is the first position of what was written and synced together.
 	group      uint64
@@ -55,7 +56,7 @@ func uvarintSize(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
 // appendRecord adds a record to dst. The layout is
 //
 //	size(4) crc32c(4) position(8) id(16) recorded_at(8, ns since 1970)
-//	events of the batch after this one, position - first position of the group, revision,
+//	events that belong together with it after this one, position - first position of the group, revision,
 //	then length and bytes of stream, type and data; metadata is the rest
 //
 // with numbers as uvarints and fixed numbers big-endian. The checksum covers all

@@ -347,16 +347,26 @@ func (s *Store) sight(f fingerprint, position uint64) {
 type replaying struct {
 	store *Store
 	// at is behind the last whole batch, told behind the last that the index has.
-	at, told   mark
-	segment    *segment
-	records    []byte
-	batches    []batchEntry
-	pending    uint64 // records of a batch that is not whole yet
+	at, told mark
+	segment  *segment
+	records  []byte
+	batches  []batchEntry
+	// pending are the batches that belong together and are not whole yet, in
+	// pendingLen bytes.
+	pending    []replayedBatch
 	pendingLen int
 	recordedAt int64
 	lastTime   int64
 	// unsure is where in the last segment begins what may not be synced, or -1.
 	unsure int64
+}
+
+// replayedBatch is what was found of a batch so far.
+type replayedBatch struct {
+	stream string
+	count  uint64
+	// revision and position are those of its last event.
+	revision, position uint64
 }
 
 const replayBytes = 1 << 20
@@ -365,7 +375,7 @@ func (p *replaying) take(c *cursor, r *record, unsynced bool) error {
 	size := int(c.offset) - int(p.at.offset) - p.pendingLen
 	if c.at != p.segment {
 		// A batch lies in one segment.
-		if p.pending > 0 {
+		if len(p.pending) > 0 {
 			return corrupt("%s, in segment %s: the batch before it has no end", positionName(r.position), c.at.name)
 		}
 		if err := p.tell(); err != nil {
@@ -384,27 +394,35 @@ func (p *replaying) take(c *cursor, r *record, unsynced bool) error {
 	}
 	from := c.offset - int64(size) - c.begin
 	p.records = append(p.records, c.window[from:from+int64(size)]...)
-	p.pending++
 	p.pendingLen += size
+	if n := len(p.pending); n == 0 || p.pending[n-1].stream != string(r.stream) {
+		p.pending = append(p.pending, replayedBatch{stream: string(r.stream)})
+	}
+	last := &p.pending[len(p.pending)-1]
+	last.count, last.revision, last.position = last.count+1, r.revision, r.position
 	p.lastTime = max(p.lastTime, r.recordedAt)
 	p.store.committer.recent.add(p.store.index.fingers.id(r.id), r.position)
 	if r.after > 0 {
 		return nil
 	}
-	if err := p.batch(r); err != nil {
-		return err
+	for _, b := range p.pending {
+		if err := p.batch(b); err != nil {
+			return err
+		}
 	}
+	p.at.position, p.at.offset = r.position+1, p.at.offset+int64(p.pendingLen)
+	p.recordedAt = max(p.recordedAt, p.lastTime)
+	p.pending, p.pendingLen = p.pending[:0], 0
 	if len(p.records) >= replayBytes {
 		return p.tell()
 	}
 	return nil
 }
 
-// batch ends a batch with its last record.
-func (p *replaying) batch(r *record) error {
+// batch adds a whole batch to those that the index is told of.
+func (p *replaying) batch(b replayedBatch) error {
 	s := p.store
-	name := string(r.stream)
-	h, exists, err := s.headOf(name)
+	h, exists, err := s.headOf(b.stream)
 	if err != nil {
 		return err
 	}
@@ -414,18 +432,15 @@ func (p *replaying) batch(r *record) error {
 	} else {
 		h.number = s.committer.nextStream
 		s.committer.nextStream++
-		s.committer.recent.add(s.index.fingers.name(name), r.position+1-p.pending)
+		s.committer.recent.add(s.index.fingers.name(b.stream), b.position+1-b.count)
 	}
-	if first+p.pending-1 != r.revision {
-		return corrupt("%s: it is revision %d of stream %q where revision %d is due", positionName(r.position), r.revision, name, first+p.pending-1)
+	if first+b.count-1 != b.revision {
+		return corrupt("%s: it is revision %d of stream %q where revision %d is due", positionName(b.position), b.revision, b.stream, first+b.count-1)
 	}
-	p.batches = append(p.batches, batchEntry{stream: name, number: h.number, fresh: !exists,
-		firstRevision: first, count: p.pending, first: r.position + 1 - p.pending})
-	h.last = r.revision
-	s.committer.heads.put(name, h)
-	p.at.position, p.at.offset = r.position+1, p.at.offset+int64(p.pendingLen)
-	p.recordedAt = max(p.recordedAt, p.lastTime)
-	p.pending, p.pendingLen = 0, 0
+	p.batches = append(p.batches, batchEntry{stream: b.stream, number: h.number, fresh: !exists,
+		firstRevision: first, count: b.count, first: b.position + 1 - b.count})
+	h.last = b.revision
+	s.committer.heads.put(b.stream, h)
 	return nil
 }
 

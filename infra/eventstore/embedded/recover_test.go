@@ -59,13 +59,17 @@ func opens(t *testing.T, opts Options) *Store {
 	return s
 }
 
-func appendBatch(t *testing.T, s *Store, stream string, size int) {
-	t.Helper()
+func batchOfSize(size int) []eventstore.Proposed {
 	batch := make([]eventstore.Proposed, size)
 	for i := range batch {
 		batch[i] = eventstore.Proposed{ID: uuid.New(), Type: "a.v1", Data: fmt.Append(nil, "number ", i)}
 	}
-	if _, err := s.Append(t.Context(), stream, event.Any, batch...); err != nil {
+	return batch
+}
+
+func appendBatch(t *testing.T, s *Store, stream string, size int) {
+	t.Helper()
+	if _, err := s.Append(t.Context(), stream, event.Any, batchOfSize(size)...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -75,6 +79,25 @@ func appendBatch(t *testing.T, s *Store, stream string, size int) {
 func TestATornWriteIsCutAtTheLastWholeBatch(t *testing.T) {
 	s := storeWith(t, t.TempDir(), 20)
 	appendBatch(t, s, "torn", 5)
+	isCutAtTheLastWholeBatch(t, s)
+}
+
+func TestATornWriteLeavesNothingOfBatchesThatBelongTogether(t *testing.T) {
+	s := storeWith(t, t.TempDir(), 20)
+	batches := []eventstore.Batch{
+		{Stream: "number", Expected: event.None, Events: batchOfSize(2)},
+		{Stream: "torn", Expected: event.None, Events: batchOfSize(1)},
+		{Stream: "other", Expected: event.None, Events: batchOfSize(2)},
+	}
+	if _, err := s.AppendTogether(t.Context(), batches...); err != nil {
+		t.Fatal(err)
+	}
+	isCutAtTheLastWholeBatch(t, s)
+}
+
+// isCutAtTheLastWholeBatch tears off the last five events of a store with 25.
+func isCutAtTheLastWholeBatch(t *testing.T, s *Store) {
+	t.Helper()
 	dir := crashed(t, s)
 	closeStore(t, s)
 	path, content := lastSegment(t, dir)

@@ -81,9 +81,16 @@ func (s *Store) decideTogether(g *group, req *request) outcome {
 			return outcome{err: notTogether(err)}
 		}
 	}
+	follow := uint64(0)
+	for _, r := range req.with {
+		follow += uint64(len(r.events))
+	}
 	var o outcome
 	for i, r := range each {
-		written, err := s.add(g, r, heads[i], there[i])
+		if i > 0 {
+			follow -= uint64(len(r.events))
+		}
+		written, err := s.add(g, r, heads[i], there[i], follow)
 		if err != nil {
 			return outcome{err: err}
 		}
