@@ -46,8 +46,6 @@ type numbers struct {
 	last *lru.Cache[string, event.Expected]
 	// read are the allocations of sequences in which a repeat was looked for.
 	read *lru.Cache[string, *sequenceIDs]
-	// complete are those that need not be looked at by FinishSubmissions.
-	complete completeNumbers
 }
 
 // wanted is a number that somebody waits for.
@@ -86,11 +84,7 @@ func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("commands: %w", err)
 	}
-	complete, err := newCompleteNumbers()
-	if err != nil {
-		return nil, err
-	}
-	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last, read: read, complete: complete}, nil
+	return &numbers{journal: journal, submissions: submissions, queues: map[string][]*wanted{}, last: last, read: read}, nil
 }
 
 // give waits for a number. A caller that goes away before its number is written
@@ -261,7 +255,6 @@ func (n *numbers) append(ctx context.Context, stream string, expected event.Expe
 	for i, w := range batch {
 		w.given.written = &written[1+i]
 	}
-	n.complete.add(stream, written[0].Revision, uint64(len(batch)))
 	return written[0], nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/domain/procedure"
+	"dossierledger/infra/journal"
 	"dossierledger/infra/ledger"
 	"github.com/google/uuid"
 )
@@ -234,6 +235,51 @@ func TestANumberThatACrashLeftWithoutDossierIsCompleted(t *testing.T) {
 	})
 	if err != nil || finished != 0 {
 		t.Fatalf("checked again: %d, %v", finished, err)
+	}
+}
+
+// restored writes numbers that belong together with their dossiers without these, as
+// a ledger has them that was restored to the point between.
+type restored struct {
+	*journal.Journal
+}
+
+func (r *restored) AppendAllocated(ctx context.Context, sequence string, expected event.Expected, allocations []event.Event) ([]event.Written, bool, error) {
+	for i := range allocations {
+		allocations[i].Payload = dossier.NumberAllocated{Dossier: allocations[i].Payload.(dossier.NumberAllocated).Dossier}
+	}
+	if _, err := r.Append(ctx, sequence, expected, allocations...); err != nil {
+		return nil, false, err
+	}
+	return nil, false, errDied
+}
+
+// given a number whose dossier lies behind the point that a ledger was restored to,
+// when its submission is repeated, then it is told so; nothing is there to complete,
+// and the next submission gets the next number.
+func TestANumberWhoseDossierWasNotRestored(t *testing.T) {
+	o := openOffice(t)
+	cut, err := commands.NewDossiers(o.Journal, &restored{o.Journal}, o.Registers, o.Registers, o.Registers, o.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := commands.Request{Actor: citizen("p-1"), Key: "k"}
+	if _, err := cut.Submit(t.Context(), req, application("p-1")); !errors.Is(err, errDied) {
+		t.Fatal(err)
+	}
+	o.reopen()
+	if _, err := o.Dossiers.Submit(t.Context(), req, application("p-1")); fault.CodeOf(err) != "dossier.not-restored" {
+		t.Errorf("the repeat: %v", err)
+	}
+	finished, err := o.Dossiers.FinishSubmissions(t.Context(), func(ctx context.Context, after *uint64) iter.Seq2[event.Event, error] {
+		return o.Journal.ReadAll(ctx, after, dossier.SequencePrefix)
+	})
+	if err != nil || finished != 0 {
+		t.Errorf("%d were completed, %v", finished, err)
+	}
+	next, err := o.Dossiers.Submit(t.Context(), commands.Request{Actor: citizen("p-1"), Key: "other"}, application("p-1"))
+	if want := agency + "-261008-0002"; err != nil || next.Code != want {
+		t.Errorf("the next one is %q, %v", next.Code, err)
 	}
 }
 

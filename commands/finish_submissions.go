@@ -50,7 +50,7 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 		if !ok {
 			continue
 		}
-		fresh, err := d.finishOne(ctx, e, given)
+		fresh, err := d.finishOne(ctx, given)
 		if err != nil {
 			return finished, fmt.Errorf("finish submission of dossier %s: %w", given.Dossier, err)
 		}
@@ -72,8 +72,8 @@ func (d *Dossiers) FinishSubmissions(ctx context.Context, allocations Allocation
 
 // finishOne appends the submission of a number that has no dossier. That its
 // request may be doing the same at this moment is no harm: the events are the same.
-func (d *Dossiers) finishOne(ctx context.Context, allocation event.Event, given dossier.NumberAllocated) (fresh bool, err error) {
-	if d.numbers.complete.has(allocation.Stream, allocation.Revision) || d.states.Has(given.Dossier) {
+func (d *Dossiers) finishOne(ctx context.Context, given dossier.NumberAllocated) (fresh bool, err error) {
+	if len(given.Submission) == 0 || d.states.Has(given.Dossier) {
 		return false, nil // it was written with its number, or folded from what the store holds
 	}
 	stream := dossier.StreamOf(given.Dossier)

@@ -15,15 +15,16 @@ import (
 )
 
 // Submissions is what a submission needs of the ledger beyond Journal: events
-// in their stored form, so that a number that was given out carries the very
-// submission that it was given out for.
+// in their stored form, so that a number that was given out is written with its
+// dossier, or carries the very submission that it was given out for.
 type Submissions interface {
 	// EncodeFor gives the stored form of events that are to go into a stream.
 	EncodeFor(ctx context.Context, stream string, events []event.Event) ([]dossier.EncodedEvent, error)
 	// Keys makes sure that values of some persons can be sealed without waiting.
 	Keys(ctx context.Context, subjects ...string) error
-	// AppendAllocated appends allocations to a sequence and, with the same sync, the
-	// submission of each to the new stream of its dossier. It tells what was written
+	// AppendAllocated appends allocations to a sequence, without the submissions that
+	// they hold, and together with them each submission to the new stream of its
+	// dossier, so that there is all of it or nothing. It tells what was written
 	// to the sequence and then to each dossier. ok is false where that cannot be done
 	// in one go, and nothing was appended.
 	AppendAllocated(ctx context.Context, sequence string, expected event.Expected, allocations []event.Event) (written []event.Written, ok bool, err error)
@@ -60,7 +61,7 @@ func (d *Dossiers) Submit(ctx context.Context, req Request, command dossier.Subm
 	if err != nil {
 		return Answer{}, err
 	}
-	return d.finish(ctx, allocated)
+	return d.finish(ctx, req, allocated)
 }
 
 // submission is one submission on its way.
@@ -281,8 +282,11 @@ func (s *submission) otherDays(ctx context.Context, id uuid.UUID) (allocated, er
 }
 
 // finish answers a submission, and appends it where only its number was.
-func (d *Dossiers) finish(ctx context.Context, a allocated) (Answer, error) {
+func (d *Dossiers) finish(ctx context.Context, req Request, a allocated) (Answer, error) {
 	written := a.written
+	if written == nil && len(a.Submission) == 0 {
+		return d.writtenBefore(ctx, req, a.Dossier)
+	}
 	if written == nil {
 		appended, err := d.submissions.AppendEncoded(ctx, dossier.StreamOf(a.Dossier), event.None, a.Submission)
 		if err != nil {
@@ -295,4 +299,19 @@ func (d *Dossiers) finish(ctx context.Context, a allocated) (Answer, error) {
 		out.Events = append(out.Events, e.Type)
 	}
 	return out, nil
+}
+
+// writtenBefore answers a request that repeats one whose dossier was written with its
+// number.
+func (d *Dossiers) writtenBefore(ctx context.Context, req Request, code string) (Answer, error) {
+	req.May = nil // it is answered to who made it, whatever became of the dossier since
+	past, err := d.load(ctx, req, code)
+	switch {
+	case fault.KindOf(err) == fault.NotFound || err == nil && past.repeated == nil:
+		return Answer{}, fault.New(fault.Conflict, "dossier.not-restored",
+			"dossier %s was submitted with this key, but this ledger was restored to a point before it was; submit it under another key", code)
+	case err != nil:
+		return Answer{}, err
+	}
+	return *past.repeated, nil
 }

@@ -137,12 +137,14 @@ func SequenceStream(format, agency string, day time.Time) (string, error) {
 	return SequencePrefix + format + "-" + agency + "-" + day.In(ICT).Format(period), nil
 }
 
-// NumberAllocated: the next number of a sequence was given to a dossier. It holds
-// the submission, so that whoever finds a number without a dossier after a
-// crash can finish the submission with the very same events.
+// NumberAllocated: the next number of a sequence was given to a dossier. Where the
+// dossier is written by an append of its own, the number holds the submission, so
+// that whoever finds a number without a dossier after a crash can finish the
+// submission with the very same events. A number that was written together with its
+// dossier holds none.
 type NumberAllocated struct {
 	Dossier    string         `json:"dossier"`
-	Submission []EncodedEvent `json:"submission"`
+	Submission []EncodedEvent `json:"submission,omitempty"`
 }
 
 // EventType implements event.Payload.

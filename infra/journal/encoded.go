@@ -31,8 +31,9 @@ func (j *Journal) FindsIDsElsewhere() bool {
 	return !ok || !s.StreamIDsOnly()
 }
 
-// AppendAllocated appends allocations of numbers to a sequence and, with the same
-// sync, the submission of each to the new stream of its dossier. It tells what was
+// AppendAllocated appends allocations of numbers to a sequence, which then hold no
+// submission, and together with them the submission of each to the new stream of its
+// dossier: all of it is there after a crash, or nothing. It tells what was
 // written to the sequence and then to each dossier. ok is false where that cannot
 // be done in one go; nothing was appended then, and one append after the other
 // does what can be done, or tells why it cannot.
@@ -51,19 +52,22 @@ func (j *Journal) AppendAllocated(
 		}
 		end(first, err)
 	}()
-	numbers, err := j.proposed(ctx, sequence, allocations)
-	if err != nil {
-		return nil, false, err
-	}
+	numbers := make([]event.Event, len(allocations))
 	batches := make([]eventstore.Batch, 1, 1+len(allocations))
-	batches[0] = eventstore.Batch{Stream: sequence, Expected: expected, Events: numbers}
-	for _, e := range allocations {
+	for i, e := range allocations {
 		given, is := e.Payload.(dossier.NumberAllocated)
 		if !is {
 			return nil, false, fmt.Errorf("journal: %s is no allocation", typeOf(e))
 		}
 		batches = append(batches, eventstore.Batch{Stream: dossier.StreamOf(given.Dossier), Expected: event.None, Events: proposedOf(given.Submission)})
+		e.Payload = dossier.NumberAllocated{Dossier: given.Dossier}
+		numbers[i] = e
 	}
+	proposed, err := j.proposed(ctx, sequence, numbers)
+	if err != nil {
+		return nil, false, err
+	}
+	batches[0] = eventstore.Batch{Stream: sequence, Expected: expected, Events: proposed}
 	written, err = store.AppendTogether(ctx, batches...)
 	if fault.CodeOf(err) == eventstore.ErrNotTogether.Code {
 		return nil, false, nil
