@@ -35,7 +35,7 @@ func (f *folded) measure(r *DossierRow, calendar *worktime.Calendar, ref *refere
 	f.measureMoney(r)
 	r.DeliveryState, r.SyncState = string(s.Delivery.State), string(syncState(s.Sync))
 	switch {
-	case s.Rating.At.IsZero():
+	case s.Rating == nil:
 	case s.Rating.Satisfied:
 		r.Rating = RatedSatisfied
 	default:

@@ -89,10 +89,11 @@ func Authority(command string) []Part { return slices.Clone(authority[command]) 
 // For Submit the dossier does not exist yet: the parts follow from the command.
 func May(a event.Actor, s *State, c Command) bool {
 	if submit, ok := c.(Submit); ok {
-		s = &State{Receiving: submit.Receiving, Competent: submit.Support, Applicant: Party{Subject: submit.Applicant.Subject}}
+		asked := State{Receiving: submit.Receiving, Competent: submit.Support, Applicant: Party{Subject: submit.Applicant.Subject}}
 		if submit.Representative != nil {
-			s.Representative.Subject = submit.Representative.Subject
+			asked.Representative = &Party{Subject: submit.Representative.Subject}
 		}
+		s = &asked
 	}
 	for _, part := range authority[c.CommandName()] {
 		if s.plays(a, part) {
@@ -139,7 +140,7 @@ func (s *State) plays(a event.Actor, part Part) bool {
 
 // belongsTo reports whether a citizen's pseudonym has a part in the dossier.
 func (s *State) belongsTo(subject string) bool {
-	return subject == s.Applicant.Subject || subject == s.Representative.Subject ||
+	return subject == s.Applicant.Subject || s.Representative != nil && subject == s.Representative.Subject ||
 		(s.SubmittedBy.Role == event.RoleCitizen && subject == s.SubmittedBy.ID)
 }
 

@@ -74,7 +74,7 @@ func reassign(s *State, c Reassign, _ Facts) ([]event.Payload, error) {
 		return nil, err
 	}
 	to := s.replacement(c)
-	if s.Draft.Hash != "" && to.Department != s.Holder.Department {
+	if s.Draft != nil && to.Department != s.Holder.Department {
 		return nil, ErrAtSignature
 	}
 	return one(Reassigned{Previous: s.Holder, Holder: to, Why: s.reason(c.Why)}, nil)
@@ -160,14 +160,14 @@ func returnStep(s *State, c ReturnStep, f Facts) ([]event.Payload, error) {
 		made bool
 		step string
 	}{
-		{"inspection", s.Inspection.Conclusion != "", StepInspection},
-		{"appraisal", s.Appraisal.Conclusion != "", StepAppraisal},
+		{"inspection", s.Inspection != nil, StepInspection},
+		{"appraisal", s.Appraisal != nil, StepAppraisal},
 	} {
 		if at := stepIndex(f.Procedure, fact.step); fact.made && at >= index {
 			voids = append(voids, fact.name)
 		}
 	}
-	if s.Draft.Hash != "" {
+	if s.Draft != nil {
 		voids = append(voids, "submission")
 	}
 	if len(s.Signatures) > 0 {
@@ -267,7 +267,7 @@ func forward(s *State, c Forward, f Facts) ([]event.Payload, error) {
 		if s.openSerialForward() != nil {
 			return nil, ErrForwardOpen
 		}
-		if s.Draft.Hash != "" {
+		if s.Draft != nil {
 			return nil, ErrAtSignature
 		}
 	}
@@ -332,7 +332,7 @@ func answerForward(s *State, c AnswerForward, f Facts) ([]event.Payload, error) 
 }
 
 func appraisedSame(s *State, c Appraise, _ Facts) bool {
-	return c.Conclusion != "" && s.Appraisal.Conclusion == c.Conclusion && s.Appraisal.Report == c.Report
+	return s.Appraisal != nil && s.Appraisal.Conclusion == c.Conclusion && s.Appraisal.Report == c.Report
 }
 
 func appraise(s *State, c Appraise, f Facts) ([]event.Payload, error) {
@@ -344,7 +344,7 @@ func appraise(s *State, c Appraise, f Facts) ([]event.Payload, error) {
 }
 
 func inspectedSame(s *State, c RecordInspection, _ Facts) bool {
-	return c.Conclusion != "" && s.Inspection.Conclusion == c.Conclusion && s.Inspection.Report == c.Report &&
+	return s.Inspection != nil && s.Inspection.Conclusion == c.Conclusion && s.Inspection.Report == c.Report &&
 		s.Inspection.RemedyUntil.Equal(c.RemedyUntil) && s.Inspection.InspectedAt.Equal(c.InspectedAt)
 }
 

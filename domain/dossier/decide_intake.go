@@ -250,7 +250,7 @@ func receive(s *State, c Receive, f Facts) ([]event.Payload, error) {
 }
 
 func receptionRefusedSame(s *State, c RefuseReception, _ Facts) bool {
-	return s.Phase == PhaseReceptionRefused && s.Decision.Number == c.Slip
+	return s.Phase == PhaseReceptionRefused && s.decidedBy(c.Slip)
 }
 
 func refuseReception(s *State, c RefuseReception, _ Facts) ([]event.Payload, error) {

@@ -7,7 +7,7 @@ import (
 )
 
 func draftedSame(s *State, c SubmitForSignature, _ Facts) bool {
-	return s.Phase == PhaseProcessing && c.Hash != "" && s.Draft.Hash == c.Hash
+	return s.Phase == PhaseProcessing && s.Draft != nil && s.Draft.Hash == c.Hash
 }
 
 func submitForSignature(s *State, c SubmitForSignature, _ Facts) ([]event.Payload, error) {
@@ -65,7 +65,12 @@ func issueResult(s *State, c IssueResult, f Facts) ([]event.Payload, error) {
 }
 
 func rejectedSame(s *State, c Reject, _ Facts) bool {
-	return s.Phase == PhaseRejected && s.Decision.Number == c.Decision
+	return s.Phase == PhaseRejected && s.decidedBy(c.Decision)
+}
+
+// decidedBy reports whether the paper with this number ended the dossier.
+func (s *State) decidedBy(number string) bool {
+	return s.Decision != nil && s.Decision.Number == number
 }
 
 func reject(s *State, c Reject, f Facts) ([]event.Payload, error) {
@@ -81,7 +86,7 @@ func reject(s *State, c Reject, f Facts) ([]event.Payload, error) {
 }
 
 func stoppedSame(s *State, c Stop, _ Facts) bool {
-	return s.Phase == PhaseStopped && s.Decision.Number == c.Notice
+	return s.Phase == PhaseStopped && s.decidedBy(c.Notice)
 }
 
 func stop(s *State, c Stop, f Facts) ([]event.Payload, error) {
@@ -238,7 +243,7 @@ const (
 )
 
 func ratedSame(s *State, c Rate, _ Facts) bool {
-	return !s.Rating.At.IsZero() && s.Rating.Satisfied == c.Satisfied && slices.Equal(s.Rating.Criteria, c.Criteria)
+	return s.Rating != nil && s.Rating.Satisfied == c.Satisfied && slices.Equal(s.Rating.Criteria, c.Criteria)
 }
 
 func rate(s *State, c Rate, _ Facts) ([]event.Payload, error) {

@@ -98,7 +98,7 @@ func (s *State) evolve(e *event.Event) {
 		s.received(p, at)
 	case ReceptionRefused:
 		s.Phase, s.RefusedAt = PhaseReceptionRefused, at
-		s.Decision = Decision{Number: p.Slip, Why: p.Why, At: at}
+		s.Decision = &Decision{Number: p.Slip, Why: p.Why, At: at}
 		s.ended(at)
 	case SupplementRequested:
 		s.Supplements = append(s.Supplements, Supplement{
@@ -152,10 +152,10 @@ func (s *State) evolve(e *event.Event) {
 			func(f *Forwarding) { f.AnsweredAt, f.Outcome, f.Closed = at, p.Outcome, true })
 		s.held(p.Holder, at).tick(p.Clock)
 	case Appraised:
-		s.Appraisal = Finding{Conclusion: p.Conclusion, At: at, By: by, Report: p.Report}
+		s.Appraisal = &Finding{Conclusion: p.Conclusion, At: at, By: by, Report: p.Report}
 		s.worked()
 	case InspectionRecorded:
-		s.Inspection = Finding{
+		s.Inspection = &Finding{
 			Conclusion: p.Conclusion, At: at, By: by, Report: p.Report, InspectedAt: p.InspectedAt, RemedyUntil: p.RemedyUntil,
 		}
 		s.worked()
@@ -167,7 +167,7 @@ func (s *State) evolve(e *event.Event) {
 		s.Extensions = append(s.Extensions, extension)
 		s.tick(p.Clock)
 	case SubmittedForSignature:
-		s.Draft = Draft{Hash: p.Hash, SubmittedAt: at, By: by.ID}
+		s.Draft = &Draft{Hash: p.Hash, SubmittedAt: at, By: by.ID}
 		s.worked().held(p.Holder, at)
 	case Signed:
 		s.Signatures = append(s.Signatures, Signature{
@@ -191,11 +191,11 @@ func (s *State) outcome(payload event.Payload, at time.Time, by event.Actor) {
 		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case Rejected:
 		s.Phase, s.RejectedAt = PhaseRejected, at
-		s.Decision = Decision{Number: p.Decision, Why: p.Why, Hash: p.Hash, Signer: p.Signer, At: at}
+		s.Decision = &Decision{Number: p.Decision, Why: p.Why, Hash: p.Hash, Signer: p.Signer, At: at}
 		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case Stopped:
 		s.Phase, s.StoppedAt = PhaseStopped, at
-		s.Decision = Decision{Number: p.Notice, Why: p.Why, Approver: p.Approver, Financial: p.Financial, At: at}
+		s.Decision = &Decision{Number: p.Notice, Why: p.Why, Approver: p.Approver, Financial: p.Financial, At: at}
 		s.held(p.Holder, at).tick(p.Clock).ended(at)
 	case ResultHandedToPost:
 		s.Delivery = Delivery{State: HandedToPost, Method: DeliverPost, Tracking: p.Tracking, At: at}
@@ -219,7 +219,7 @@ func (s *State) outcome(payload event.Payload, at time.Time, by event.Actor) {
 			Electronic: wrong.Electronic, IssuedAt: at, ValidUntil: wrong.ValidUntil,
 		})
 	case Rated:
-		s.Rating = Rating{Satisfied: p.Satisfied, Criteria: p.Criteria, At: at}
+		s.Rating = &Rating{Satisfied: p.Satisfied, Criteria: p.Criteria, At: at}
 	case NoteAdded:
 		s.Notes = append(s.Notes, Note{Visibility: p.Visibility, Text: p.Text, At: at, By: by})
 	case CorrectionRecorded:
@@ -238,11 +238,19 @@ func (s *State) submitted(p Submitted, at time.Time, by event.Actor) {
 	s.Phase, s.Code = PhaseSubmitted, p.Code
 	s.Procedure, s.ProcedureVersion = p.Procedure, p.ProcedureVersion
 	s.Channel, s.VerifiedIdentity = p.Channel, p.VerifiedIdentity
-	s.Applicant, s.Representative, s.SubmittedBy, s.Summary = p.Applicant, p.Representative, by, p.Summary
+	s.Applicant, s.Representative, s.SubmittedBy, s.Summary = p.Applicant, orNil(p.Representative), by, p.Summary
 	s.Support, s.Receiving, s.Competent = p.Support, p.Receiving, p.Competent
 	s.DeliveryWish, s.DeliveryAddress = p.Delivery, p.DeliveryAddress
 	s.SubmittedAt = at
 	s.held(s.atDesk(), at)
+}
+
+func orNil(p Party) *Party {
+	if p.IsZero() {
+		return nil
+	}
+	named := p
+	return &named
 }
 
 func (s *State) received(p Received, at time.Time) {
@@ -260,11 +268,11 @@ func (s *State) returned(p StepReturned, at time.Time) {
 	for _, void := range p.Voids {
 		switch void {
 		case "appraisal":
-			s.Appraisal = Finding{}
+			s.Appraisal = nil
 		case "inspection":
-			s.Inspection = Finding{}
+			s.Inspection = nil
 		case "submission":
-			s.Draft = Draft{}
+			s.Draft = nil
 		case "signature":
 			s.Signatures = nil
 		}
@@ -276,8 +284,8 @@ func (s *State) reopened(p Reopened, at time.Time) {
 	s.Phase = PhaseProcessing
 	s.Complaints = append(s.Complaints, Complaint{Number: p.Complaint, Ground: p.Why.Ground, At: at})
 	s.IssuedAt, s.RejectedAt, s.StoppedAt, s.DeliveredAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	s.Appraisal, s.Inspection, s.Draft, s.Signatures = Finding{}, Finding{}, Draft{}, nil
-	s.Decision, s.Delivery = Decision{}, Delivery{}
+	s.Appraisal, s.Inspection, s.Draft, s.Signatures = nil, nil, nil, nil
+	s.Decision, s.Delivery = nil, Delivery{}
 	s.roundFrom = len(s.Visits)
 	s.held(p.Holder, at).tick(p.Clock).worked()
 }

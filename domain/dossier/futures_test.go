@@ -22,10 +22,11 @@ func fact(revision int, p event.Payload) event.Event {
 	return e
 }
 
-// anyFact draws an event that adds to a list of the state or changes one.
+// anyFact draws an event that adds to a list of the state or changes one, or that
+// puts something else in the place of what there was.
 func anyFact(t *rapid.T, n int) event.Payload {
 	text := fmt.Sprint(n)
-	switch rapid.IntRange(0, 7).Draw(t, "fact") {
+	switch rapid.IntRange(0, 13).Draw(t, "fact") {
 	case 0:
 		return dossier.DocumentAttached{Component: text}
 	case 1:
@@ -41,6 +42,18 @@ func anyFact(t *rapid.T, n int) event.Payload {
 	case 6:
 		at := time.Date(2026, 10, 8, 2, 0, n, 0, time.UTC)
 		return dossier.SupplementRequested{Number: n, Slip: text, Clock: []dossier.ClockChange{{Action: dossier.ClockPause, Cause: text, At: at}}}
+	case 7:
+		return dossier.Appraised{Conclusion: dossier.Eligible, Report: text}
+	case 8:
+		return dossier.InspectionRecorded{Conclusion: dossier.Remedy, Report: text}
+	case 9:
+		return dossier.SubmittedForSignature{Hash: text}
+	case 10:
+		return dossier.StepReturned{To: text, Voids: []string{"appraisal", "inspection", "submission"}}
+	case 11:
+		return dossier.Rejected{Decision: text}
+	case 12:
+		return dossier.Rated{Satisfied: rapid.Bool().Draw(t, "satisfied"), Criteria: []int{n}}
 	default:
 		return dossier.SyncReported{Portal: text}
 	}

@@ -109,7 +109,7 @@ func (s *State) Measures(cal Calendar, now time.Time) Measures {
 		Support: s.Support, Receiving: s.Receiving, Competent: s.Competent,
 		HolderAgency: s.Holder.Agency, HolderDepartment: s.Holder.Department, HolderOfficer: s.Holder.Officer,
 		HolderSince: s.HolderSince,
-		Phase:       s.Phase, Status: s.Status(), WaitsFor: s.WaitsFor(), Step: s.CurrentStep(), Ground: s.Decision.Why.Ground,
+		Phase:       s.Phase, Status: s.Status(), WaitsFor: s.WaitsFor(), Step: s.CurrentStep(),
 		SubmittedAt: s.SubmittedAt, ReceivedAt: s.ReceivedAt, DueAt: s.Clock.Due, RefusedAt: s.RefusedAt,
 		IssuedAt: s.IssuedAt, RejectedAt: s.RejectedAt, StoppedAt: s.StoppedAt, WithdrawnAt: s.WithdrawnAt,
 		DeliveredAt: s.DeliveredAt, UpdatedAt: s.UpdatedAt,
@@ -123,7 +123,12 @@ func (s *State) Measures(cal Calendar, now time.Time) Measures {
 		Money:     s.Money(), PaymentState: s.PaymentState(), PaidOnline: s.PaidOnline(),
 		DeliveryWish: s.DeliveryWish, DeliveryMethod: s.Delivery.Method, DeliveryState: s.Delivery.State,
 		Results: len(s.Results), Complaints: len(s.Complaints), Corrections: len(s.Corrections), Notes: len(s.Notes),
-		Rated: !s.Rating.At.IsZero(), Satisfied: s.Rating.Satisfied, RatingScore: s.Rating.Score(),
+	}
+	if s.Decision != nil {
+		m.Ground = s.Decision.Why.Ground
+	}
+	if s.Rating != nil {
+		m.Rated, m.Satisfied, m.RatingScore = true, s.Rating.Satisfied, s.Rating.Score()
 	}
 	m.Remaining, m.HasDeadline = s.Clock.Remaining(cal, now)
 	if len(s.Clock.Entries) > 0 {

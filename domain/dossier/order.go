@@ -34,7 +34,7 @@ func notAtSignature(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
-	if s.Draft.Hash != "" {
+	if s.Draft != nil {
 		return ErrAtSignature
 	}
 	return nil
@@ -121,7 +121,7 @@ func maySupplement(s *State, f Facts) error {
 	if s.OpenSupplement() != nil {
 		return ErrSupplementOpen
 	}
-	if s.Draft.Hash != "" {
+	if s.Draft != nil {
 		return ErrAtSignature
 	}
 	phase := s.supplementPhase()
@@ -294,13 +294,13 @@ func readyForSignature(s *State, f Facts) error {
 	missing := s.unanswered()
 	findings := []struct {
 		step    string
-		finding Finding
+		finding *Finding
 	}{{StepInspection, s.Inspection}, {StepAppraisal, s.Appraisal}}
 	for _, need := range findings {
 		switch {
-		case need.finding.Conclusion == "" && stepIndex(f.Procedure, need.step) >= 0:
+		case need.finding == nil && stepIndex(f.Procedure, need.step) >= 0:
 			missing = append(missing, need.step)
-		case need.finding.Conclusion != "" && need.finding.Conclusion != Eligible:
+		case need.finding != nil && need.finding.Conclusion != Eligible:
 			return ErrNotEligible.Lacking(fmt.Sprintf("%s: %s", need.step, Eligible))
 		}
 	}
@@ -314,7 +314,7 @@ func hasDraft(s *State, f Facts) error {
 	if err := isProcessing(s, f); err != nil {
 		return err
 	}
-	if s.Draft.Hash == "" {
+	if s.Draft == nil {
 		return ErrNoDraft
 	}
 	return nil
@@ -382,7 +382,7 @@ func mayRate(s *State, _ Facts) error {
 	if s.Phase.Open() || s.Phase == PhaseWithdrawn {
 		return ErrNotRateable
 	}
-	if !s.Rating.At.IsZero() {
+	if s.Rating != nil {
 		return ErrAlreadyRated
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 // events. It is a value: Evolve returns a new one and leaves the older as it
 // was, slices included, so that states of different moments can be compared.
 // Apply changes one state in place, and no copy of it.
-// Readers must not change its slices. The zero State is a dossier that does
+// Readers must not change what its slices and pointers lead to. The zero State is a dossier that does
 // not exist.
 //
 // Personal values are as the loader gave them: sealed, opened or erased.
@@ -32,7 +32,7 @@ type State struct {
 	VerifiedIdentity bool              `json:"verified_identity"`
 
 	Applicant      Party          `json:"applicant"`
-	Representative Party          `json:"representative,omitzero"`
+	Representative *Party         `json:"representative,omitempty"` // nil where there is none
 	SubmittedBy    event.Actor    `json:"submitted_by"`
 	Summary        event.Personal `json:"summary,omitzero"`
 
@@ -69,22 +69,22 @@ type State struct {
 	Forwards    []Forwarding `json:"forwards,omitempty"`
 	Extensions  []Extension  `json:"extensions,omitempty"`
 
-	// Appraisal, Inspection, Draft and Signatures are those that count now;
-	// returning the dossier to an earlier step voids them.
-	Appraisal  Finding     `json:"appraisal,omitzero"`
-	Inspection Finding     `json:"inspection,omitzero"`
-	Draft      Draft       `json:"draft,omitzero"`
+	// Appraisal, Inspection, Draft and Signatures are those that count now, nil
+	// where there is none; returning the dossier to an earlier step voids them.
+	Appraisal  *Finding    `json:"appraisal,omitempty"`
+	Inspection *Finding    `json:"inspection,omitempty"`
+	Draft      *Draft      `json:"draft,omitempty"`
 	Signatures []Signature `json:"signatures,omitempty"`
 
 	Results  []ResultVersion `json:"results,omitempty"`
-	Decision Decision        `json:"decision,omitzero"` // refusal, stop or refusal of reception
+	Decision *Decision       `json:"decision,omitempty"` // refusal, stop or refusal of reception; nil where there is none
 
 	DeliveryWish    DeliveryMethod `json:"delivery_wish"`
 	DeliveryAddress event.Personal `json:"delivery_address,omitzero"`
 	Delivery        Delivery       `json:"delivery,omitzero"`
 
 	Complaints  []Complaint  `json:"complaints,omitempty"`
-	Rating      Rating       `json:"rating,omitzero"`
+	Rating      *Rating      `json:"rating,omitempty"` // nil where there is none
 	Notes       []Note       `json:"notes,omitempty"`
 	Corrections []Correction `json:"corrections,omitempty"`
 	Sync        []Sync       `json:"sync,omitempty"`
@@ -290,7 +290,7 @@ type Complaint struct {
 	At     time.Time `json:"at"`
 }
 
-// Rating is the applicant's judgement; At is zero where there is none.
+// Rating is the applicant's judgement.
 type Rating struct {
 	Satisfied bool      `json:"satisfied"`
 	Criteria  []int     `json:"criteria,omitempty"`

@@ -124,7 +124,7 @@ func (s *State) WaitsFor() WaitsFor {
 		return WaitsForOtherAgency
 	case s.openOpinions() > 0:
 		return WaitsForOpinion
-	case s.Draft.Hash != "" && len(s.Signatures) == 0:
+	case s.Draft != nil && len(s.Signatures) == 0:
 		return WaitsForSignature
 	default:
 		return WaitsForNobody

@@ -156,7 +156,7 @@ func appointment(s *dossier.State, cal dossier.Calendar, rules Rules) []Wake {
 // canBeKept: the result lies before a leader, and nobody else is waited for.
 func canBeKept(s *dossier.State) bool {
 	waits := s.WaitsFor()
-	return s.Draft.Hash != "" && (waits == dossier.WaitsForSignature || waits == dossier.WaitsForNobody)
+	return s.Draft != nil && (waits == dossier.WaitsForSignature || waits == dossier.WaitsForNobody)
 }
 
 // before counts working time back. Where the calendar does not reach that far,

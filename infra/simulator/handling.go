@@ -134,7 +134,7 @@ func (l *life) finishStep(at time.Time, by event.Actor, index, round int) {
 	step := l.version.Steps[index]
 	switch step.Code {
 	case dossier.StepAppraisal:
-		if l.state.Appraisal.Conclusion == "" && !l.appraise(at, by) {
+		if l.state.Appraisal == nil && !l.appraise(at, by) {
 			return
 		}
 	case dossier.StepInspection:
@@ -160,7 +160,7 @@ func (l *life) appraise(at time.Time, by event.Actor) bool {
 
 // inspect goes to see for itself; sometimes something must be repaired first.
 func (l *life) inspect(at time.Time, by event.Actor, round int) bool {
-	if l.state.Inspection.Conclusion == "" && l.happens(0.15) {
+	if l.state.Inspection == nil && l.happens(0.15) {
 		until := at.Add(30 * 24 * time.Hour)
 		if !l.act(at, by, dossier.RecordInspection{Conclusion: dossier.Remedy, InspectedAt: at.Add(-time.Hour), Report: l.hash("inspection", l.acts), RemedyUntil: until}) {
 			return false

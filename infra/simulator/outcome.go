@@ -11,7 +11,7 @@ import (
 func (l *life) draft(at time.Time, index, round int) {
 	step := l.version.Steps[index]
 	specialist := l.handler()
-	if l.state.Appraisal.Conclusion == "" && l.stepIndex(dossier.StepAppraisal) < len(l.version.Steps) {
+	if l.state.Appraisal == nil && l.stepIndex(dossier.StepAppraisal) < len(l.version.Steps) {
 		return // a complaint or a return took it away meanwhile
 	}
 	hash := l.hash("result", l.round)
@@ -38,10 +38,18 @@ func (l *life) draft(at time.Time, index, round int) {
 	})
 }
 
+// drafted is the hash of the result that lies before a leader, "" where none does.
+func (l *life) drafted() string {
+	if l.state.Draft == nil {
+		return ""
+	}
+	return l.state.Draft.Hash
+}
+
 // resign signs after a pause in which the step could not begin.
 func (l *life) resign(at time.Time, step, hash string, index, round int) {
 	l.sim.work(l, l.agency, dossier.Leadership, at, 10*time.Minute, nil, func(at time.Time, by event.Actor) {
-		if l.stale(round) || !l.canWork() || l.state.Draft.Hash != hash || len(l.state.Signatures) > 0 {
+		if l.stale(round) || !l.canWork() || l.drafted() != hash || len(l.state.Signatures) > 0 {
 			return
 		}
 		if l.state.CurrentStep() == "" && !l.act(at, by, dossier.StartStep{Step: step}) {
@@ -102,7 +110,7 @@ func (l *life) issue(at time.Time, round int) {
 			l.act(at, by, dossier.CompleteStep{Step: step})
 			l.done[step] = true
 		}
-		if l.act(at, by, dossier.IssueResult{Number: l.paper("KQ"), Hash: l.state.Draft.Hash}) {
+		if l.act(at, by, dossier.IssueResult{Number: l.paper("KQ"), Hash: l.drafted()}) {
 			l.sync(at)
 			l.correctPerhaps(at, by)
 			l.deliver(at)
@@ -188,7 +196,7 @@ func (l *life) close(at time.Time) {
 	bad := l.state.Phase != dossier.PhaseDelivered
 	if l.happens(0.28) {
 		l.later(at, l.around(6*time.Hour, 1.2), func(at time.Time) {
-			if !l.state.Rating.At.IsZero() || l.state.Phase.Open() {
+			if l.state.Rating != nil || l.state.Phase.Open() {
 				return
 			}
 			happy := 0.96

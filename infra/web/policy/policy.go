@@ -146,7 +146,7 @@ func owns(a event.Actor, s *dossier.State) bool {
 	if s == nil || !s.Exists() || a.ID == "" || a.Role != event.RoleCitizen {
 		return false
 	}
-	return a.ID == s.Applicant.Subject || a.ID == s.Representative.Subject ||
+	return a.ID == s.Applicant.Subject || s.Representative != nil && a.ID == s.Representative.Subject ||
 		s.SubmittedBy.Role == event.RoleCitizen && a.ID == s.SubmittedBy.ID
 }
 

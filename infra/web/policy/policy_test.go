@@ -11,7 +11,7 @@ import (
 
 var concern = dossier.State{
 	Phase: dossier.PhaseProcessing, Support: "S", Receiving: "R", Competent: "C", Holder: dossier.Holder{Agency: "H", Department: "specialist"},
-	Applicant: dossier.Party{Subject: "an"}, Representative: dossier.Party{Subject: "rep"},
+	Applicant: dossier.Party{Subject: "an"}, Representative: &dossier.Party{Subject: "rep"},
 	SubmittedBy: event.Actor{ID: "sub", Role: event.RoleCitizen},
 	Opinions:    []dossier.Opinion{{Agency: "O"}}, Forwards: []dossier.Forwarding{{To: dossier.Holder{Agency: "F"}}},
 }
