@@ -380,7 +380,7 @@ func (s *Store) writeGroup(g *group) {
 		req.done <- o
 	}
 	if len(g.records) > 0 && g.failed == nil {
-		s.watches.wake(g.batches)
+		s.watches.wake(g)
 	}
 }
 

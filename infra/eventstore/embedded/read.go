@@ -173,6 +173,15 @@ func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Rec
 	return a.buffer, err
 }
 
+// passBy goes on at a position up to which nothing matches. Its record begins at an
+// offset, unless a segment begins with it.
+func (a *allScan) passBy(position uint64, offset int64) {
+	if position > a.low {
+		a.skipped += int(position - a.low)
+		a.low, a.here, a.known = position, mark{position, offset}, true
+	}
+}
+
 // windowFor is how much a read of so many events reads at a time.
 func windowFor(events uint64, limit int) int {
 	n := min(events, uint64(limit), chunkEventsMax)

@@ -27,7 +27,7 @@ func (s *Store) Subscribe(ctx context.Context, to eventstore.SubscribeTo) (event
 	if to.CheckpointEvery < 0 {
 		return nil, invalid("a subscription with a checkpoint every %d events", to.CheckpointEvery)
 	}
-	sub := &subscription{store: s, stream: to.Stream, turn: make(chan struct{}, 1), closed: make(chan struct{})}
+	sub := &subscription{store: s, turn: make(chan struct{}, 1), closed: make(chan struct{})}
 	if to.Stream == "" {
 		if to.AfterRevision != nil {
 			return nil, invalid("a subscription to the whole ledger begins after a position, not a revision")
@@ -51,9 +51,15 @@ type source interface {
 	// uses again; a checkpoint that is not nil comes after the events. atEnd says that
 	// nothing more is below it.
 	fill(ctx context.Context, horizon uint64) (events []eventstore.Recorded, checkpoint *uint64, atEnd bool, err error)
+	// join begins to wait at the end for more, leave ends it.
+	join() (woken <-chan struct{})
+	leave()
 }
 
-type allSource struct{ scan *allScan }
+type allSource struct {
+	scan    *allScan
+	lookout *lookout
+}
 
 func newAllSource(s *Store, to eventstore.SubscribeTo) *allSource {
 	scan := newAllScan(s, to.Filter)
@@ -64,7 +70,7 @@ func newAllSource(s *Store, to eventstore.SubscribeTo) *allSource {
 	if scan.skipMax == 0 {
 		scan.skipMax = checkpointEvery
 	}
-	return &allSource{scan: scan}
+	return &allSource{scan: scan, lookout: newLookout(to.Filter.StreamPrefixes)}
 }
 
 func (a *allSource) fill(
@@ -83,7 +89,21 @@ func (a *allSource) fill(
 	return events, checkpoint, a.scan.done(), err
 }
 
-type streamSource struct{ scan *streamScan }
+func (a *allSource) join() (woken <-chan struct{}) {
+	a.lookout.next, a.lookout.left = a.scan.low, a.scan.skipMax-a.scan.skipped
+	a.scan.store.watches.lookOut(a.lookout)
+	return a.lookout.woken
+}
+
+func (a *allSource) leave() {
+	a.scan.store.watches.forget(a.lookout)
+	a.scan.passBy(a.lookout.next, a.lookout.offset)
+}
+
+type streamSource struct {
+	scan *streamScan
+	at   *watch
+}
 
 func newStreamSource(s *Store, to eventstore.SubscribeTo) *streamSource {
 	scan := newStreamScan(s, to.Stream)
@@ -101,9 +121,15 @@ func (c *streamSource) fill(
 	return events, nil, c.scan.ended, err
 }
 
+func (c *streamSource) join() (woken <-chan struct{}) {
+	c.at = c.scan.store.watches.join(c.scan.stream)
+	return c.at.woken
+}
+
+func (c *streamSource) leave() { c.scan.store.watches.leave(c.scan.stream, c.at) }
+
 type subscription struct {
 	store  *Store
-	stream string
 	source source
 	// turn is held by the Next that runs.
 	turn   chan struct{}
@@ -194,13 +220,13 @@ func (sub *subscription) refill(ctx context.Context, horizon uint64) (atEnd bool
 
 // wait returns when something may have come behind the horizon, or to stop.
 func (sub *subscription) wait(ctx context.Context, horizon uint64) {
-	at := sub.store.watches.join(sub.stream)
-	defer sub.store.watches.leave(sub.stream, at)
+	woken := sub.source.join()
+	defer sub.source.leave()
 	if sub.store.next.Load() != horizon {
 		return
 	}
 	select {
-	case <-at.woken:
+	case <-woken:
 	case <-ctx.Done():
 	case <-sub.closed:
 	case <-sub.store.closing:
@@ -211,58 +237,4 @@ func (sub *subscription) wait(ctx context.Context, horizon uint64) {
 func (sub *subscription) Close() error {
 	sub.once.Do(func() { close(sub.closed) })
 	return nil
-}
-
-// watches wakes subscriptions that wait at the end. The empty name stands for
-// the whole ledger. Only names that somebody waits for are kept.
-type watches struct {
-	mu     sync.Mutex
-	byName map[string]*watch
-}
-
-type watch struct {
-	woken   chan struct{}
-	waiting int
-}
-
-func (w *watches) join(name string) *watch {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.byName == nil {
-		w.byName = make(map[string]*watch)
-	}
-	at := w.byName[name]
-	if at == nil {
-		at = &watch{woken: make(chan struct{})}
-		w.byName[name] = at
-	}
-	at.waiting++
-	return at
-}
-
-func (w *watches) leave(name string, at *watch) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if at.waiting--; at.waiting == 0 && w.byName[name] == at {
-		delete(w.byName, name)
-	}
-}
-
-func (w *watches) wake(written []batchEntry) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.byName) == 0 {
-		return
-	}
-	w.wakeName("")
-	for i := range written {
-		w.wakeName(written[i].stream)
-	}
-}
-
-func (w *watches) wakeName(name string) {
-	if at := w.byName[name]; at != nil {
-		close(at.woken)
-		delete(w.byName, name)
-	}
 }
