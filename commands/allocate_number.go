@@ -54,25 +54,29 @@ type wanted struct {
 	id    uuid.UUID // of the allocation
 	given allocated
 	err   error
-	done  chan struct{} // closed when given or err is set
-	// turn is closed when it is this one's turn to write; leads says so to those who
-	// hold the lock.
-	turn  chan struct{}
-	leads bool
+	// calls wakes who waits, at most twice: to write, and to take given or err.
+	calls chan call
+	// leads says to those who hold the lock that it is this one's turn to write,
+	// answered to whose turn it is that given or err is set.
+	leads, answered bool
 }
+
+// call is what somebody who waits for a number is woken for.
+type call int
+
+const (
+	turnToWrite call = iota
+	answerReady
+)
 
 func newWanted(s *submission, id uuid.UUID) *wanted {
-	return &wanted{submission: s, id: id, done: make(chan struct{}), turn: make(chan struct{})}
+	return &wanted{submission: s, id: id, calls: make(chan call, 1)}
 }
 
-// answered reports whether given or err is set.
-func (w *wanted) answered() bool {
-	select {
-	case <-w.done:
-		return true
-	default:
-		return false
-	}
+// answer says that given or err is set.
+func (w *wanted) answer() {
+	w.answered = true
+	w.calls <- answerReady
 }
 
 func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
@@ -93,15 +97,16 @@ func newNumbers(journal Journal, submissions Submissions) (*numbers, error) {
 func (n *numbers) give(ctx context.Context, stream string, w *wanted) (allocated, error) {
 	n.join(stream, w)
 	select {
-	case <-w.done:
-	case <-w.turn:
-		n.lead(context.WithoutCancel(ctx), stream)
-		<-w.done // it was the first of those who waited
+	case woken := <-w.calls:
+		if woken == turnToWrite {
+			n.lead(context.WithoutCancel(ctx), stream)
+			<-w.calls // it was the first of those who waited
+		}
 	case <-ctx.Done():
 		if n.leave(stream, w) {
 			return allocated{}, ctx.Err()
 		}
-		<-w.done
+		<-w.calls
 	}
 	return w.given, w.err
 }
@@ -124,7 +129,7 @@ func (n *numbers) pass(stream string) {
 		return
 	}
 	waiting[0].leads = true
-	close(waiting[0].turn)
+	waiting[0].calls <- turnToWrite
 }
 
 // leave takes back a wish that nobody has begun to fulfil.
@@ -151,7 +156,7 @@ func (n *numbers) lead(ctx context.Context, stream string) {
 		if r := recover(); r != nil {
 			err := fmt.Errorf("allocate a dossier code in %s: panic: %v\n%s", stream, r, debug.Stack())
 			for _, w := range batch {
-				if !w.answered() && !n.waits(stream, w) {
+				if !w.answered && !n.waits(stream, w) {
 					refuse([]*wanted{w}, err)
 				}
 			}
@@ -176,18 +181,17 @@ func (n *numbers) take(stream string) []*wanted {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	waiting := n.queues[stream]
-	var batch, rest []*wanted
-	ids := make(map[uuid.UUID]bool, min(len(waiting), togetherMax))
+	batch := make([]*wanted, 0, min(len(waiting), togetherMax))
+	var rest []*wanted
 	for i, w := range waiting {
 		if len(batch) == togetherMax {
 			rest = append(rest, waiting[i:]...)
 			break
 		}
-		if ids[w.id] {
+		if slices.ContainsFunc(batch, func(other *wanted) bool { return other.id == w.id }) {
 			rest = append(rest, w)
 			continue
 		}
-		ids[w.id] = true
 		batch = append(batch, w)
 	}
 	n.queues[stream] = rest
@@ -221,7 +225,7 @@ func (n *numbers) write(ctx context.Context, stream string, batch []*wanted) {
 		case err == nil && !written.Repeated:
 			n.last.Add(stream, event.Exact(written.Revision))
 			for _, w := range batch {
-				close(w.done)
+				w.answer()
 			}
 			return
 		case repeated && len(batch) > 1:
@@ -261,7 +265,7 @@ func (n *numbers) append(ctx context.Context, stream string, expected event.Expe
 func refuse(batch []*wanted, err error) {
 	for _, w := range batch {
 		w.given, w.err = allocated{}, err
-		close(w.done)
+		w.answer()
 	}
 }
 
@@ -302,7 +306,7 @@ func (n *numbers) encode(ctx context.Context, stream string, end event.Expected,
 		for i, w := range batch {
 			w.number(ctx, first+uint64(i))
 		}
-		good := batch[:0:0]
+		good := make([]*wanted, 0, len(batch))
 		for _, w := range batch {
 			switch _, exists := end.Revision(); {
 			case w.err == nil:
@@ -387,5 +391,5 @@ func (n *numbers) repeat(ctx context.Context, stream string, w *wanted, written 
 	default:
 		w.given, w.err = allocated{}, fmt.Errorf("allocate a dossier code in %s: %w", stream, err)
 	}
-	close(w.done)
+	w.answer()
 }

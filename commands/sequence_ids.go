@@ -81,7 +81,7 @@ func (n *numbers) unrepeated(ctx context.Context, stream string, end event.Expec
 			continue
 		}
 		w.given, w.err = w.earlier(ctx, stream, w.id, &revision)
-		close(w.done)
+		w.answer()
 	}
 	return rest, nil
 }

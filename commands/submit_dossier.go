@@ -294,7 +294,7 @@ func (d *Dossiers) finish(ctx context.Context, req Request, a allocated) (Answer
 		}
 		written = &appended
 	}
-	out := Answer{Code: a.Dossier, Revision: written.Revision, Position: written.Position, Repeated: a.repeated, Events: []string{}}
+	out := Answer{Code: a.Dossier, Revision: written.Revision, Position: written.Position, Repeated: a.repeated, Events: make([]string, 0, len(a.Submission))}
 	for _, e := range a.Submission {
 		out.Events = append(out.Events, e.Type)
 	}

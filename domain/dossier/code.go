@@ -65,6 +65,7 @@ func FormatCode(format, agency string, day time.Time, number uint64) (string, er
 		return "", fmt.Errorf("format %q: %w", format, ErrUnknownCodeFormat)
 	}
 	var code strings.Builder
+	code.Grow(MaxCodeLength)
 	for pattern != "" {
 		literal, rest, found := strings.Cut(pattern, "{")
 		code.WriteString(literal)
@@ -87,7 +88,10 @@ func FormatCode(format, agency string, day time.Time, number uint64) (string, er
 			if number == 0 || len(digits) > width {
 				return "", fmt.Errorf("number %d in format %q: %w", number, format, ErrCodesUsedUp)
 			}
-			code.WriteString(strings.Repeat("0", width-len(digits)) + digits)
+			for range width - len(digits) {
+				code.WriteByte('0')
+			}
+			code.WriteString(digits)
 		}
 		pattern = after
 	}
