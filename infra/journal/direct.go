@@ -30,36 +30,6 @@ func direct(b []byte, p event.Payload) (data []byte, ok bool, err error) {
 	return b, false, nil
 }
 
-// directSize is about how much of an event's stored form is written directly, so
-// that most batches need one allocation.
-func directSize(e *event.Event) int {
-	n := sizeOfMetadata(&e.Metadata)
-	switch p := e.Payload.(type) {
-	case legacy.ActionRecorded:
-		n += sizeOfAction(p)
-	case legacy.CaseDescribed:
-		n += sizeOfCase(p)
-	}
-	return n
-}
-
-func sizeOfAction(p legacy.ActionRecorded) int {
-	return len(`{"activity":"","attributes":,"case":"","lifecycle":"","offset_minutes":1000,"resource":"","source":""}`) +
-		len(p.Source) + len(p.Case) + len(p.Activity) + len(p.Resource) + len(p.Lifecycle) + sizeOfAttributes(p.Attributes)
-}
-
-func sizeOfCase(p legacy.CaseDescribed) int {
-	return len(`{"attributes":,"case":"","source":""}`) + len(p.Source) + len(p.Case) + sizeOfAttributes(p.Attributes)
-}
-
-func sizeOfAttributes(attributes []legacy.Attribute) int {
-	n := len(`[]`)
-	for _, a := range attributes {
-		n += len(`{"name":"","type":"","value":""},`) + len(a.Name) + len(a.Type) + len(a.Value)
-	}
-	return n
-}
-
 func appendAction(b []byte, p legacy.ActionRecorded) ([]byte, error) {
 	b = appendNormal(append(b, `{"activity":`...), p.Activity)
 	var err error
@@ -113,16 +83,6 @@ func appendAttributes(b []byte, attributes []legacy.Attribute) ([]byte, error) {
 		b = append(b, '}')
 	}
 	return append(b, ']'), nil
-}
-
-func sizeOfMetadata(m *event.Metadata) int {
-	n := len(`{"actor":{"id":"","role":""},"occurred_at":"2006-01-02T15:04:05.000Z"}`) + len(m.Actor.ID) + len(m.Actor.Role)
-	for _, optional := range [...]string{m.Actor.Agency, m.Actor.Department, m.Causation, m.Correlation, m.Request, m.Span, m.Trace} {
-		if optional != "" {
-			n += len(`,"correlation":""`) + len(optional)
-		}
-	}
-	return n
 }
 
 // directMetadata appends the metadata of an event. ok is false where its time has

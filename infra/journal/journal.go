@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 
 	"dossierledger/domain/event"
 	"dossierledger/domain/fault"
 	"dossierledger/infra/eventstore"
+	"github.com/google/uuid"
 )
 
 // Vault seals and opens personal values under the key of their person.
@@ -47,19 +47,31 @@ func (j *Journal) Append(ctx context.Context, stream string, expected event.Expe
 	return j.store.Append(ctx, stream, expected, proposed...)
 }
 
-// proposed gives the stored form of events that are to go into a stream.
+// proposed gives the stored form of events that are to go into a stream. They share
+// one piece of memory.
 func (j *Journal) proposed(ctx context.Context, stream string, events []event.Event) ([]eventstore.Proposed, error) {
-	size := 0
-	for i := range events {
-		size += directSize(&events[i])
-	}
-	room := make([]byte, 0, size)
+	w := startWriting()
+	defer w.end()
+	var e *event.Event
+	w.seal = func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, stream, e.ID, at, p) }
 	proposed := make([]eventstore.Proposed, len(events))
-	for i, e := range events {
-		e.Stream = stream
-		var err error
-		if proposed[i], room, err = j.encode(ctx, &e, room); err != nil {
-			return nil, err
+	for i := range events {
+		e = &events[i]
+		if err := j.encodePayload(w, e.Payload); err != nil {
+			return nil, fmt.Errorf("journal: encode %s: %w", typeOf(*e), err)
+		}
+		w.cut()
+		if err := encodeMetadata(w, traced(ctx, e.Metadata)); err != nil {
+			return nil, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(*e), err)
+		}
+		w.cut()
+		proposed[i].ID, proposed[i].Type = e.ID, e.Payload.EventType()
+	}
+	for i, part := range w.parts() { // data and metadata by turns
+		if p := &proposed[i/2]; i%2 == 0 {
+			p.Data = part
+		} else {
+			p.Metadata = part
 		}
 	}
 	return proposed, nil
@@ -78,66 +90,48 @@ func (j *Journal) Keys(ctx context.Context, subjects ...string) error {
 
 // Encode gives the stored form of an event that is to go into its Stream.
 func (j *Journal) Encode(ctx context.Context, e event.Event) (eventstore.Proposed, error) {
-	p, _, err := j.encode(ctx, &e, make([]byte, 0, directSize(&e)))
-	return p, err
+	proposed, err := j.proposed(ctx, e.Stream, []event.Event{e})
+	if err != nil {
+		return eventstore.Proposed{}, err
+	}
+	return proposed[0], nil
 }
 
-// encode is Encode with what it writes appended to room, where that is known
-// beforehand: the events of a batch share one allocation.
-func (j *Journal) encode(ctx context.Context, e *event.Event, room []byte) (eventstore.Proposed, []byte, error) {
-	from := len(room)
-	data, direct, err := j.encodePayload(ctx, e, room)
+func (j *Journal) encodePayload(w *writing, p event.Payload) error {
+	if data, ok, err := direct(w.out, p); ok {
+		w.out = data
+		return err
+	}
+	if ok, err := w.planned(p); ok {
+		return err
+	}
+	sealed, err := normalise(p, w.seal)
 	if err != nil {
-		return eventstore.Proposed{}, room, fmt.Errorf("journal: encode %s: %w", typeOf(*e), err)
+		return err
 	}
-	if direct {
-		room, data = data, slices.Clip(data[from:])
-	}
-	from = len(room)
-	meta, direct, err := encodeMetadata(traced(ctx, e.Metadata), room)
-	if err != nil {
-		return eventstore.Proposed{}, room, fmt.Errorf("journal: encode metadata of %s: %w", typeOf(*e), err)
-	}
-	if direct {
-		room, meta = meta, slices.Clip(meta[from:])
-	}
-	return eventstore.Proposed{ID: e.ID, Type: e.Payload.EventType(), Data: data, Metadata: meta}, room, nil
-}
-
-// encodePayload appends a payload to room where it is written directly.
-func (j *Journal) encodePayload(ctx context.Context, e *event.Event, room []byte) (data []byte, appended bool, err error) {
-	if data, ok, err := direct(room, e.Payload); ok {
-		return data, true, err
-	}
-	seal := func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, *e, at, p) }
-	if data, ok, err := planned(e.Payload, seal); ok {
-		return data, false, err
-	}
-	sealed, err := normalise(e.Payload, seal)
-	if err != nil {
-		return nil, false, err
-	}
-	data, err = canonical(sealed)
-	return data, false, err
+	data, err := canonical(sealed)
+	w.out = append(w.out, data...)
+	return err
 }
 
 // sealed gives a personal value of an event as it is stored.
-func (j *Journal) sealed(ctx context.Context, e event.Event, at site, p event.Personal) (event.Personal, error) {
+func (j *Journal) sealed(ctx context.Context, stream string, id uuid.UUID, at site, p event.Personal) (event.Personal, error) {
 	if p.IsZero() || p.Text == "" {
 		return p, nil
 	}
-	cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(e, at))
+	cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(stream, id, at))
 	return event.Personal{Subject: p.Subject, Sealed: cipher}, err
 }
 
-// encodeMetadata appends metadata to room where they are written directly.
-func encodeMetadata(m event.Metadata, room []byte) (data []byte, appended bool, err error) {
+func encodeMetadata(w *writing, m event.Metadata) error {
 	m.OccurredAt = m.OccurredAt.UTC()
-	if data, ok := directMetadata(room, m); ok {
-		return data, true, nil
+	if data, ok := directMetadata(w.out, m); ok {
+		w.out = data
+		return nil
 	}
-	data, err = canonical(m)
-	return data, false, err
+	data, err := canonical(m)
+	w.out = append(w.out, data...)
+	return err
 }
 
 // Decode turns a stored event into its domain shape. Personal values stay sealed.
@@ -237,7 +231,7 @@ func (j *Journal) unsealed(ctx context.Context, e event.Event, at site, p event.
 	if len(p.Sealed) == 0 {
 		return p, nil
 	}
-	text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e, at))
+	text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e.Stream, e.ID, at))
 	if fault.KindOf(err) == fault.Erased {
 		return event.Personal{Subject: p.Subject, Sealed: p.Sealed, Erased: true}, nil
 	}
@@ -248,8 +242,11 @@ func (j *Journal) unsealed(ctx context.Context, e event.Event, at site, p event.
 // that is copied to another place, event or stream does not open there. The
 // event's type is not part of it, so that an upcast event still opens; upcasts
 // therefore keep the JSON path of personal values.
-func bound(e event.Event, at site) []byte {
-	return []byte(e.Stream + "\x00" + e.ID.String() + "\x00" + string(at))
+func bound(stream string, id uuid.UUID, at site) []byte {
+	b := make([]byte, 0, len(stream)+len(at)+len("\x0000000000-0000-0000-0000-000000000000\x00"))
+	b = append(append(b, stream...), 0)
+	b = append(append(b, id.String()...), 0)
+	return append(b, at...)
 }
 
 func typeOf(e event.Event) string {

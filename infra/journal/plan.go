@@ -28,14 +28,6 @@ import (
 // registry is the definition. A type for which there is no plan, because it has
 // its own way into JSON, goes the general way.
 
-// writing is one payload on its way into the stored form.
-type writing struct {
-	out []byte
-	// at is where in the payload the value stands that is being written, as a site.
-	at   []byte
-	seal func(site, event.Personal) (event.Personal, error)
-}
-
 // plan is how a type is written and read.
 type plan struct {
 	// write appends a value to w.out.
@@ -62,32 +54,24 @@ func planFor(t reflect.Type) (*plan, bool) {
 	return p, ok
 }
 
-var spareOut = sync.Pool{New: func() any { return new(writing) }}
-
-// planned writes a payload by its plan; ok is false where it has none, or has a
+// planned appends a payload by its plan; ok is false where it has none, or has a
 // value that the general way has to refuse.
-func planned(payload event.Payload, seal func(site, event.Personal) (event.Personal, error)) (data []byte, ok bool, err error) {
+func (w *writing) planned(payload event.Payload) (ok bool, err error) {
 	if payload == nil {
-		return nil, false, nil
+		return false, nil
 	}
 	v := reflect.ValueOf(payload)
 	p, ok := planFor(v.Type())
 	if !ok {
-		return nil, false, nil
+		return false, nil
 	}
-	w := spareOut.Get().(*writing)
-	defer func() {
-		w.seal = nil
-		spareOut.Put(w)
-	}()
-	w.out, w.at, w.seal = w.out[:0], w.at[:0], seal
-	switch err := p.write(w, v); {
-	case errors.Is(err, errGeneral):
-		return nil, false, nil
-	case err != nil:
-		return nil, true, err
+	from := len(w.out)
+	w.at = w.at[:0]
+	if err = p.write(w, v); errors.Is(err, errGeneral) {
+		w.out = w.out[:from]
+		return false, nil
 	}
-	return bytes.Clone(w.out), true, nil
+	return true, err
 }
 
 // errGeneral says that the general way has to say what is wrong with a value.

@@ -163,6 +163,15 @@ func sealedForTest(at site, p event.Personal) (event.Personal, error) {
 	return event.Personal{Subject: p.Subject, Sealed: []byte(string(at) + "\x00" + p.Text)}, nil
 }
 
+// planned is the stored form of a payload by its plan.
+func planned(p event.Payload, seal func(site, event.Personal) (event.Personal, error)) (data []byte, ok bool, err error) {
+	w := writing{seal: seal}
+	if ok, err = w.planned(p); err != nil {
+		return nil, ok, err
+	}
+	return w.out, ok, nil
+}
+
 func checkPlanned(t *rapid.T, p event.Payload) {
 	got, ok, err := planned(p, sealedForTest)
 	if !ok {
