@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bufio"
+	"compress/gzip"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -61,6 +62,13 @@ func TestBadBodiesAreRefusedClearly(t *testing.T) {
 	}
 	s.do(call{as: deskOfficer, method: "POST", path: path + "/receive", body: `{"slip":"TN-1"}`, header: map[string]string{"Content-Type": "text/plain"}}).
 		refused(t, http.StatusUnsupportedMediaType, "request.content-type")
+	for door, encoding := range map[string]string{path + "/receive": "gzip", "/api/v1/dossiers": "br, identity", "/language": "deflate"} {
+		got := s.do(call{as: deskOfficer, method: "POST", path: door, body: compressed(t, `{"slip":"TN-1"}`), header: map[string]string{"Content-Encoding": encoding}})
+		got.refused(t, http.StatusUnsupportedMediaType, "request.content-encoding")
+		if accepted := got.header.Get("Accept-Encoding"); accepted != "identity" {
+			t.Errorf("%s: it says %q is accepted", door, accepted)
+		}
+	}
 	if after := s.get("", path).header.Get("ETag"); after != before {
 		t.Errorf("refused requests moved the dossier from %s to %s", before, after)
 	}
@@ -70,6 +78,19 @@ func TestBadBodiesAreRefusedClearly(t *testing.T) {
 	if fmt.Sprint(p["missing"]) != "[applicant.surname]" {
 		t.Errorf("it names %v", p["missing"])
 	}
+}
+
+func compressed(t *testing.T, text string) string {
+	t.Helper()
+	var out strings.Builder
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 func TestBadParametersAreRefusedClearly(t *testing.T) {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -97,6 +98,10 @@ func (s *Server) checked(c *fiber.Ctx) error {
 	}
 	if len(c.Request().Body()) > s.config.BodyLimit {
 		return problem.New(http.StatusRequestEntityTooLarge, problem.CodeTooLarge, "the body is larger than allowed")
+	}
+	if encoding := c.Request().Header.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
+		// A few bytes could be made into any number of them.
+		return problem.New(http.StatusUnsupportedMediaType, problem.CodeEncoding, "send the body as it is, without Content-Encoding")
 	}
 	if !plainPath(target) {
 		if err := checkTarget(string(target)); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -38,13 +39,11 @@ type Content struct {
 	Data []byte `json:"-"`
 }
 
-// Resolve implements huma.Resolver: it copies the body out of the request.
+// Resolve implements huma.Resolver: it takes the body out of the request as it was
+// sent. The server gives copies (fiber.Config.Immutable), and has refused what is
+// compressed.
 func (c *Content) Resolve(ctx huma.Context) []error {
-	data, err := io.ReadAll(ctx.BodyReader())
-	if err != nil {
-		return []error{problem.New(http.StatusBadRequest, CodeBodyMalformed, "the body could not be read")}
-	}
-	c.Type, c.Data = strings.Clone(ctx.Header("Content-Type")), data
+	c.Type, c.Data = ctx.Header("Content-Type"), humafiber.Unwrap(ctx).BodyRaw()
 	return nil
 }
 

@@ -62,6 +62,10 @@ func (p *Problem) GetHeaders() http.Header {
 			challenge += `, error="invalid_token"`
 		}
 		h.Set("WWW-Authenticate", challenge)
+	case http.StatusUnsupportedMediaType:
+		if p.Code == CodeEncoding {
+			h.Set("Accept-Encoding", "identity") // RFC 9110, section 15.5.16
+		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", strconv.Itoa(max(1, p.retryAfter)))
 	}
@@ -76,6 +80,7 @@ const (
 	CodeNotFound        = "http.not-found"
 	CodeMethod          = "http.method-not-allowed"
 	CodeTooLarge        = "request.too-large"
+	CodeEncoding        = "request.content-encoding"
 	CodeHeaders         = "request.headers-too-large"
 	CodeTimeout         = "request.timeout"
 	CodeRate            = "request.rate"
