@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -54,7 +55,10 @@ func (b *buffer) put(ctx context.Context, d eventstore.Delivery) error {
 	if b.limit.Decode != nil {
 		var err error
 		if decoded, err = b.limit.Decode(*d.Event); err != nil {
-			return b.putBroken(ctx, &Broken{Recorded: *d.Event, Err: err})
+			broken := &Broken{Recorded: *d.Event, Err: err}
+			broken.Recorded.Data = bytes.Clone(d.Event.Data) // they were lent
+			broken.Recorded.Metadata = bytes.Clone(d.Event.Metadata)
+			return b.putBroken(ctx, broken)
 		}
 	}
 	for !b.add(d.Event, &decoded) {

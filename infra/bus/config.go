@@ -29,7 +29,8 @@ type Config struct {
 	Resolve func(ctx context.Context, topic string) (eventstore.SubscribeTo, error)
 	// Decode, where set, turns stored events into domain events while the page
 	// before is being worked on, and pages hold those alone. An event that cannot be
-	// decoded comes by itself, as Page.Broken, after everything before it.
+	// decoded comes by itself, as Page.Broken, after everything before it. What Decode
+	// gives must share no bytes with what it was given.
 	Decode func(eventstore.Recorded) (event.Event, error)
 	// Message makes the message of a page, without its context. It must give the
 	// same UUID whenever the same page comes again. Nil: the payload is the page's

@@ -51,6 +51,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, fmt.Errorf("bus: topic %q: %w", topic, err)
 	}
+	to.Lent = s.config.Decode != nil // of what is decoded, nothing else is kept
 	source, err := s.store.Subscribe(ctx, to)
 	if err != nil {
 		return nil, fmt.Errorf("bus: topic %q: %w", topic, err)

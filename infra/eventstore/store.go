@@ -103,12 +103,16 @@ type SubscribeTo struct {
 	// Checkpoint is delivered, so that progress over them is not lost; 0 means
 	// the engine's default (1,000).
 	CheckpointEvery int
+	// Lent says that the subscriber is done with the slices of an event when it asks
+	// for the next, so that the engine may put that into them.
+	Lent bool
 }
 
 // Delivery is one thing that a subscription hands over: exactly one of Event,
 // Checkpoint and CaughtUp is set.
 type Delivery struct {
-	// Event is the subscription's own, until the next call of Next; its slices stay.
+	// Event is the subscription's own, until the next call of Next; its slices are the
+	// subscriber's, unless they are lent.
 	Event *Recorded
 	// Checkpoint is a position up to which (inclusive) nothing more is to come.
 	Checkpoint *uint64

@@ -145,9 +145,10 @@ func (a *allScan) done() bool { return a.low >= a.high }
 
 // chunk returns up to limit matching events and moves on. Events and an error
 // can come together: the events are those before the error. The slice is
-// overwritten by the next chunk, the events in it are not.
+// overwritten by the next chunk, what the events in it hold is not, unless it is lent.
 func (a *allScan) chunk(ctx context.Context, limit int) (events []eventstore.Recorded, err error) {
 	a.buffer = a.buffer[:0]
+	a.made.again()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -368,6 +369,7 @@ func (c *streamScan) chunk(ctx context.Context, limit int) (events []eventstore.
 	}
 	defer c.store.access.RUnlock()
 	c.buffer = c.buffer[:0]
+	c.made.again()
 	if err := c.store.await(ctx, c.horizon, nil); err != nil {
 		return nil, err
 	}

@@ -165,6 +165,10 @@ type materializer struct {
 	blocks int // the size of the last block
 	stream string
 	kinds  map[string]string
+	// lent says that readers are done with what was cut when again is called; whole is
+	// the last block, which is then cut once more.
+	lent  bool
+	whole []byte
 }
 
 const (
@@ -172,7 +176,9 @@ const (
 	// to it from firstBlock on: most reads are of a few events.
 	blockSize  = 16 << 10
 	firstBlock = 2 << 10
-	maxKinds   = 1024
+	// lentBlock is the bound where blocks are lent: nothing is kept alive then.
+	lentBlock = 256 << 10
+	maxKinds  = 1024
 )
 
 func (m *materializer) event(r *record) eventstore.Recorded {
@@ -209,14 +215,26 @@ func (m *materializer) copy(b []byte) []byte {
 		return nil
 	}
 	if n > len(m.block) {
-		if n > blockSize/4 {
+		most := blockSize
+		if m.lent {
+			most = lentBlock
+		}
+		if n > most/4 {
 			return append([]byte(nil), b...)
 		}
-		m.blocks = min(max(2*m.blocks, firstBlock, n), blockSize)
-		m.block = make([]byte, m.blocks)
+		m.blocks = min(max(2*m.blocks, firstBlock, n), most)
+		m.whole = make([]byte, m.blocks)
+		m.block = m.whole
 	}
 	out := m.block[:n:n]
 	m.block = m.block[n:]
 	copy(out, b)
 	return out
+}
+
+// again is for who reads the next chunk.
+func (m *materializer) again() {
+	if m.lent {
+		m.block = m.whole
+	}
 }

@@ -153,3 +153,32 @@ func TestHeadCacheForgetsOnlyWhatIsOld(t *testing.T) {
 		t.Fatal("b was used and is gone")
 	}
 }
+
+// given chunks of events, when they are lent, then each is put where the one before
+// was, once that has grown to be large enough; when they are not, all stay.
+func TestWhatIsLentIsPutInTheSamePlaceAgain(t *testing.T) {
+	read := func(m *materializer, fill string) (first *byte) {
+		m.again()
+		data := bytes.Repeat([]byte(fill), 100)
+		var events []eventstore.Recorded
+		for range 100 {
+			events = append(events, m.event(&record{data: data}))
+		}
+		for _, e := range events {
+			if !bytes.Equal(e.Data, data) || cap(e.Data) != len(data) {
+				t.Fatalf("event %q has become %q", data, e.Data)
+			}
+		}
+		return &events[0].Data[0]
+	}
+	for _, lent := range []bool{true, false} {
+		m := &materializer{lent: lent}
+		for range 5 {
+			read(m, "a")
+		}
+		first, second := read(m, "a"), read(m, "b")
+		if (first == second) != lent || (*first == 'a') == lent {
+			t.Errorf("lent %t: the first event is %q, the next chunk begins there: %t", lent, *first, first == second)
+		}
+	}
+}

@@ -63,6 +63,7 @@ type allSource struct {
 
 func newAllSource(s *Store, to eventstore.SubscribeTo) *allSource {
 	scan := newAllScan(s, to.Filter)
+	scan.made.lent = to.Lent
 	if to.AfterPosition != nil {
 		scan.low = min(*to.AfterPosition, math.MaxUint64-1) + 1
 	}
@@ -107,6 +108,7 @@ type streamSource struct {
 
 func newStreamSource(s *Store, to eventstore.SubscribeTo) *streamSource {
 	scan := newStreamScan(s, to.Stream)
+	scan.made.lent = to.Lent
 	if to.AfterRevision != nil {
 		scan.from = min(*to.AfterRevision, maxOrdinal-1) + 1
 	}

@@ -77,6 +77,21 @@ var subscribePromises = []promise{
 			Filter: eventstore.Filter{StreamPrefixes: []string{f.stream("signal")}}})
 		f.same([]eventstore.Recorded{f.nextEvent(resumed)}, f.stream("signal"), 0, wanted)
 	}},
+	{"lent: each event as it was, until the next is asked for", func(f *fixture) {
+		s, batch := f.stream("s"), events(10)
+		f.append(s, event.None, batch...)
+		sub := f.subscribe(eventstore.SubscribeTo{Stream: s, Lent: true})
+		for i := range batch {
+			f.same([]eventstore.Recorded{f.nextEvent(sub)}, s, uint64(i), batch[i:i+1])
+		}
+		for i := range 5 {
+			more := events(2)
+			f.append(s, event.Any, more...)
+			for j := range more {
+				f.same([]eventstore.Recorded{f.nextEvent(sub)}, s, uint64(len(batch)+2*i+j), more[j:j+1])
+			}
+		}
+	}},
 	{"each event once and in order while writers write", func(f *fixture) { f.racingSubscribers() }},
 	{"a slow consumer holds nobody up and misses nothing", func(f *fixture) {
 		before := f.head()
