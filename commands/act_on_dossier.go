@@ -207,7 +207,7 @@ func (d *Dossiers) load(ctx context.Context, req Request, code string) (*past, e
 	if !p.state.Exists() {
 		return nil, fault.New(fault.Refused, "dossier.history-only", "dossier %s is a history taken over from an older system; nothing can be done on it here", code)
 	}
-	d.states.share(code, p.state)
+	d.states.Share(code, p.state)
 	return p, nil
 }
 

@@ -56,10 +56,10 @@ func (s *States) Has(code string) bool {
 }
 
 // Add remembers a state unless a newer one is known.
-func (s *States) Add(code string, state dossier.State) { s.share(code, &state) }
+func (s *States) Add(code string, state dossier.State) { s.Share(code, &state) }
 
-// share is Add for who does not change the state any more.
-func (s *States) share(code string, state *dossier.State) {
+// Share is Add for who does not change the state any more.
+func (s *States) Share(code string, state *dossier.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.known.Peek(code); !ok || known.Revision <= state.Revision {

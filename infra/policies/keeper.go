@@ -56,7 +56,8 @@ func (k *keeper) observe(ctx context.Context, run []event.Event) error {
 	if _, open := k.schedule.plans[code]; !open && !slices.ContainsFunc(run, begins) {
 		return nil
 	}
-	s, known := k.states.Get(code)
+	found, known := k.states.Get(code)
+	s := &found
 	for _, e := range run {
 		switch {
 		case known && e.Revision <= s.Revision:
@@ -113,7 +114,7 @@ func (k *keeper) noticed(code string, e event.Event) {
 }
 
 // load folds a dossier up to the end of its stream.
-func (k *keeper) load(ctx context.Context, code string) (dossier.State, error) {
+func (k *keeper) load(ctx context.Context, code string) (*dossier.State, error) {
 	s, known := k.states.Get(code)
 	from := uint64(0)
 	if known {
@@ -121,27 +122,27 @@ func (k *keeper) load(ctx context.Context, code string) (dossier.State, error) {
 	}
 	for e, err := range k.config.Journal.Read(ctx, dossier.StreamOf(code), from) {
 		if err != nil {
-			return dossier.State{}, fmt.Errorf("policies: read dossier %s: %w", code, err)
+			return nil, fmt.Errorf("policies: read dossier %s: %w", code, err)
 		}
 		s.Apply(e)
 	}
-	return s, nil
+	return &s, nil
 }
 
-// keep remembers a state and plans what it asks for.
-func (k *keeper) keep(code string, s dossier.State) error {
+// keep remembers a state, which is not to be changed any more, and plans what it
+// asks for.
+func (k *keeper) keep(code string, s *dossier.State) error {
+	k.states.Share(code, s)
 	if !s.Phase.Open() {
 		k.schedule.close(code)
-		k.states.Add(code, s)
 		return nil
 	}
-	k.states.Add(code, s)
 	now := k.config.Now()
 	cal, err := calendar(k.config.Calendars, s.Competent, now)
 	if err != nil {
 		return err
 	}
-	k.schedule.set(k.schedule.open(code), policy.Next(&s, cal, k.config.Rules, now))
+	k.schedule.set(k.schedule.open(code), policy.Next(s, cal, k.config.Rules, now))
 	return nil
 }
 
@@ -210,8 +211,8 @@ func (k *keeper) attend(ctx context.Context, p *plan, did func(policy.Wake)) err
 }
 
 // do carries out one thing; fresh is false where it had been done before.
-func (k *keeper) do(ctx context.Context, w policy.Wake, s dossier.State, now time.Time) (fresh bool, err error) {
-	command, notice := w.Do(&s)
+func (k *keeper) do(ctx context.Context, w policy.Wake, s *dossier.State, now time.Time) (fresh bool, err error) {
+	command, notice := w.Do(s)
 	if command != nil {
 		answer, err := k.config.Actions.Act(ctx, commands.Request{Actor: ledgerActor, Key: w.Key(), Causation: w.ID().String()}, w.Dossier, command)
 		return !answer.Repeated && len(answer.Events) > 0, err
