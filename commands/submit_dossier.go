@@ -71,8 +71,8 @@ type submission struct {
 	command dossier.Submit
 	now     time.Time
 	facts   dossier.Facts
-	// decided are the facts under the code of the sequence's first number.
-	decided []event.Payload
+	// decided is the dossier, whichever number it gets.
+	decided dossier.Submission
 	// unsealable is why what they say about persons cannot be sealed.
 	unsealable error
 }
@@ -175,36 +175,15 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 		}
 	}
 	// What is refused anyway does not wait for others.
-	if err := s.decide(); err != nil {
+	if _, err := s.code(1); err != nil {
+		return allocated{}, err
+	}
+	if s.decided, err = dossier.HandIn(s.command, s.facts); err != nil {
 		return allocated{}, err
 	}
 	// A new person's key is made before there is a number to wait with.
-	s.unsealable = s.submissions.Keys(ctx, s.subjects()...)
+	s.unsealable = s.submissions.Keys(ctx, s.decided.Subjects()...)
 	return s.numbers.give(ctx, stream, newWanted(s, id))
-}
-
-// subjects are the persons about whom something was decided.
-func (s *submission) subjects() []string {
-	var persons []string
-	for _, p := range s.decided {
-		if p, ok := p.(dossier.Submitted); ok {
-			persons = append(persons, p.Applicant.Subject)
-			if p.Representative.Subject != "" {
-				persons = append(persons, p.Representative.Subject)
-			}
-		}
-	}
-	return persons
-}
-
-// decide makes the facts of the dossier, whichever number it gets.
-func (s *submission) decide() (err error) {
-	command := s.command
-	if command.Code, err = s.code(1); err != nil {
-		return err
-	}
-	s.decided, err = dossier.Decide(nil, command, s.facts)
-	return err
 }
 
 // code is that of the dossier that gets a number.
@@ -218,7 +197,7 @@ func (s *submission) encode(ctx context.Context, number uint64) (dossier.NumberA
 	if err != nil {
 		return dossier.NumberAllocated{}, err
 	}
-	payloads, err := dossier.Under(code, s.decided)
+	payloads, err := s.decided.Under(code)
 	if err != nil {
 		return dossier.NumberAllocated{}, err
 	}

@@ -106,8 +106,8 @@ func Decide(s *State, c Command, f Facts) ([]event.Payload, error) {
 	if !isSubmit && !s.Exists() {
 		return nil, ErrNotFound
 	}
-	if f.Now.IsZero() || f.Procedure == nil || f.Calendar == nil {
-		return nil, ErrFactsMissing.Lacking("now", "procedure", "calendar")
+	if err := f.complete(); err != nil {
+		return nil, err
 	}
 	f.Now = f.Now.UTC()
 	if s.Exists() && !isSubmit && !s.livesUnder(f) {
@@ -120,11 +120,7 @@ func Decide(s *State, c Command, f Facts) ([]event.Payload, error) {
 		return nil, nil
 	}
 	if !May(f.Actor, s, c) {
-		var parts []string
-		for _, p := range authority[c.CommandName()] {
-			parts = append(parts, string(p))
-		}
-		return nil, ErrForbidden.Lacking(parts...)
+		return nil, forbidden(c)
 	}
 	if same {
 		return nil, nil
@@ -139,6 +135,14 @@ func Decide(s *State, c Command, f Facts) ([]event.Payload, error) {
 }
 
 var none State
+
+func forbidden(c Command) error {
+	var parts []string
+	for _, p := range authority[c.CommandName()] {
+		parts = append(parts, string(p))
+	}
+	return ErrForbidden.Lacking(parts...)
+}
 
 // livesUnder holds a dossier to its procedure and, once it is received, to the
 // version that it was received under.

@@ -21,6 +21,34 @@ func submit(s *State, c Submit, f Facts) ([]event.Payload, error) {
 	if err := ValidateCode(c.Code); err != nil {
 		return nil, err
 	}
+	accepted, err := accept(c, f)
+	if err != nil {
+		return nil, err
+	}
+	return accepted.Under(c.Code)
+}
+
+// Submission is a new dossier that was decided on before its code is known.
+type Submission struct {
+	command   Submit
+	procedure *procedure.Version
+	documents []event.Payload
+}
+
+// HandIn is Decide for a new dossier that gets its code later, whatever code the
+// command names.
+func HandIn(c Submit, f Facts) (Submission, error) {
+	c = tidy(c).(Submit)
+	if err := f.complete(); err != nil {
+		return Submission{}, err
+	}
+	if !May(f.Actor, &none, c) {
+		return Submission{}, forbidden(c)
+	}
+	return accept(c, f)
+}
+
+func accept(c Submit, f Facts) (Submission, error) {
 	if c.Delivery == "" {
 		c.Delivery = DeliverCounter
 		if c.Channel == procedure.Online && f.Procedure.Result.Electronic {
@@ -28,13 +56,34 @@ func submit(s *State, c Submit, f Facts) ([]event.Payload, error) {
 		}
 	}
 	if err := checkSubmission(c); err != nil {
-		return nil, err
+		return Submission{}, err
 	}
 	if err := offered(c, f.Procedure); err != nil {
+		return Submission{}, err
+	}
+	after := State{Phase: PhaseSubmitted, Applicant: Party{Subject: c.Applicant.Subject}}
+	documents, err := after.attachAll(c.Documents, f)
+	return Submission{command: c, procedure: f.Procedure, documents: documents}, err
+}
+
+// Subjects are the pseudonyms of the persons about whom it says something.
+func (s *Submission) Subjects() []string {
+	subjects := []string{s.command.Applicant.Subject}
+	if r := s.command.Representative; r != nil {
+		subjects = append(subjects, r.Subject)
+	}
+	return subjects
+}
+
+// Under gives the facts of the submission as they are under a code: what Decide
+// makes of the same command with that code.
+func (s *Submission) Under(code string) ([]event.Payload, error) {
+	if err := ValidateCode(code); err != nil {
 		return nil, err
 	}
+	c := &s.command
 	submitted := Submitted{
-		Code: c.Code, Procedure: f.Procedure.Code, ProcedureVersion: f.Procedure.Number, Channel: c.Channel,
+		Code: code, Procedure: s.procedure.Code, ProcedureVersion: s.procedure.Number, Channel: c.Channel,
 		Applicant: c.Applicant.party(), Summary: about(c.Applicant.Subject, c.Summary),
 		Support: c.Support, Receiving: c.Receiving, Competent: c.Competent,
 		Delivery: c.Delivery, DeliveryAddress: about(c.Applicant.Subject, c.DeliveryAddress),
@@ -43,26 +92,7 @@ func submit(s *State, c Submit, f Facts) ([]event.Payload, error) {
 	if c.Representative != nil {
 		submitted.Representative = c.Representative.party()
 	}
-	after := State{Phase: PhaseSubmitted, Applicant: submitted.Applicant}
-	made := append(make([]event.Payload, 0, 1+len(c.Documents)), submitted)
-	return after.attachAll(made, c.Documents, f)
-}
-
-// Under gives the facts of a submission as they are under another code: what
-// Decide makes of the same submission with that code. A submission can so be
-// decided on before its number is known.
-func Under(code string, submission []event.Payload) ([]event.Payload, error) {
-	if err := ValidateCode(code); err != nil {
-		return nil, err
-	}
-	under := slices.Clone(submission)
-	for i, p := range under {
-		if submitted, ok := p.(Submitted); ok {
-			submitted.Code = code
-			under[i] = submitted
-		}
-	}
-	return under, nil
+	return append(append(make([]event.Payload, 0, 1+len(s.documents)), submitted), s.documents...), nil
 }
 
 func checkSubmission(c Submit) error {
@@ -122,12 +152,11 @@ func attachedSame(s *State, c AttachDocument, _ Facts) bool {
 }
 
 func attach(s *State, c AttachDocument, f Facts) ([]event.Payload, error) {
-	return s.attachAll(nil, []AttachDocument{c}, f)
+	return s.attachAll([]AttachDocument{c}, f)
 }
 
-// attachAll makes the facts for several documents, behind those that were made
-// before; what is there already is left out.
-func (s *State) attachAll(made []event.Payload, documents []AttachDocument, f Facts) ([]event.Payload, error) {
+// attachAll makes the facts for several documents; what is there already is left out.
+func (s *State) attachAll(documents []AttachDocument, f Facts) ([]event.Payload, error) {
 	stage := AtHandling
 	switch {
 	case s.Phase == PhaseSubmitted && s.OpenSupplement() == nil:
@@ -135,6 +164,7 @@ func (s *State) attachAll(made []event.Payload, documents []AttachDocument, f Fa
 	case s.OpenSupplement() != nil:
 		stage = AtSupplement
 	}
+	made := make([]event.Payload, 0, len(documents))
 	known := papers{there: s.Documents, added: make([]paper, 0, 8)}
 	for _, c := range documents {
 		if known.hold(c) {
@@ -324,7 +354,7 @@ func supplementProvidedSame(s *State, c ProvideSupplement, f Facts) bool {
 
 func provideSupplement(s *State, c ProvideSupplement, f Facts) ([]event.Payload, error) {
 	open := *s.OpenSupplement()
-	made, err := s.attachAll(nil, c.Documents, f)
+	made, err := s.attachAll(c.Documents, f)
 	if err != nil {
 		return nil, err
 	}

@@ -20,3 +20,10 @@ type Facts struct {
 	// Calendar is the working time of the competent agency as known now.
 	Calendar Calendar
 }
+
+func (f Facts) complete() error {
+	if f.Now.IsZero() || f.Procedure == nil || f.Calendar == nil {
+		return ErrFactsMissing.Lacking("now", "procedure", "calendar")
+	}
+	return nil
+}

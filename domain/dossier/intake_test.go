@@ -15,35 +15,51 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A submission that was decided on under one code is, under another, what is
-// decided under that.
-func TestASubmissionIsDecidedBeforeItsCodeIsKnown(t *testing.T) {
-	facts := dossier.Facts{Now: on(12, "08:00"), Actor: applicant, Procedure: licence(), Calendar: standard}
-	command := submission(paper("application"), paper("licence"))
-	decided, err := dossier.Decide(nil, command, facts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	as := func(code string) []event.Payload {
-		t.Helper()
-		command := command
-		command.Code = code
-		want, err := dossier.Decide(nil, command, facts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return want
-	}
-	const other = "H15.01-261012-0002"
-	under, err := dossier.Under(other, decided)
-	if want := as(other); err != nil || !reflect.DeepEqual(under, want) {
-		t.Errorf("under another code it is %+v, %v, decided %+v", under, err, want)
-	}
-	if want := as(code); !reflect.DeepEqual(decided, want) {
-		t.Errorf("what was decided has changed to %+v", decided)
-	}
-	if _, err := dossier.Under("with space", decided); !errors.Is(err, dossier.ErrBadCode) {
-		t.Errorf("under a bad code: %v", err)
+// given a new dossier whose code is not known yet, when it is decided on, then it is
+// under each code what is decided under that, and refused where that is.
+func TestADossierIsDecidedOnBeforeItsCodeIsKnown(t *testing.T) {
+	complete := dossier.Facts{Now: on(12, "08:00"), Actor: applicant, Procedure: licence(), Calendar: standard}
+	for name, edit := range map[string]func(*dossier.Submit, *dossier.Facts){
+		"as it should be":   func(*dossier.Submit, *dossier.Facts) {},
+		"no representative": func(c *dossier.Submit, _ *dossier.Facts) { c.Representative = nil },
+		"spelled otherwise": func(c *dossier.Submit, _ *dossier.Facts) { c.Summary = " Quyết" },
+		"no calendar":       func(_ *dossier.Submit, f *dossier.Facts) { f.Calendar = nil },
+		"a stranger":        func(_ *dossier.Submit, f *dossier.Facts) { f.Actor = stranger },
+		"no name":           func(c *dossier.Submit, _ *dossier.Facts) { c.Applicant.Name = "" },
+		"another procedure": func(c *dossier.Submit, _ *dossier.Facts) { c.Procedure = "1.000000" },
+		"unknown component": func(c *dossier.Submit, _ *dossier.Facts) { c.Documents[1].Component = "x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			command, facts := submission(paper("application"), paper("licence")), complete
+			edit(&command, &facts)
+			accepted, refusal := dossier.HandIn(command, facts)
+			for _, code := range []string{code, "H15.01-261012-0002"} {
+				command.Code = code
+				want, err := dossier.Decide(nil, command, facts)
+				if !reflect.DeepEqual(refusal, err) {
+					t.Fatalf("refused with %v, decided with a code %v", refusal, err)
+				}
+				if err != nil {
+					continue
+				}
+				if under, err := accepted.Under(code); err != nil || !reflect.DeepEqual(under, want) {
+					t.Errorf("under %s it is %+v, %v, decided %+v", code, under, err, want)
+				}
+			}
+			if refusal != nil {
+				return
+			}
+			if _, err := accepted.Under("with space"); !errors.Is(err, dossier.ErrBadCode) {
+				t.Errorf("under a bad code: %v", err)
+			}
+			want := []string{command.Applicant.Subject}
+			if command.Representative != nil {
+				want = append(want, command.Representative.Subject)
+			}
+			if got := accepted.Subjects(); !slices.Equal(got, want) {
+				t.Errorf("it says something about %v, and not %v", got, want)
+			}
+		})
 	}
 }
 
