@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Vault seals and opens personal values under the key of their person.
+// Vault seals and opens personal values under the key of their person. It does not
+// keep what it is given.
 type Vault interface {
 	Seal(ctx context.Context, subject string, clear, bound []byte) ([]byte, error)
 	Unseal(ctx context.Context, subject string, sealed, bound []byte) ([]byte, error)
@@ -53,7 +54,14 @@ func (j *Journal) proposed(ctx context.Context, stream string, events []event.Ev
 	w := startWriting()
 	defer w.end()
 	var e *event.Event
-	w.seal = func(at site, p event.Personal) (event.Personal, error) { return j.sealed(ctx, stream, e.ID, at, p) }
+	w.seal = func(at site, p event.Personal) (event.Personal, error) {
+		if p.IsZero() || p.Text == "" {
+			return p, nil
+		}
+		w.clear, w.bound = append(w.clear[:0], p.Text...), appendBound(w.bound[:0], stream, e.ID, at)
+		cipher, err := j.vault.Seal(ctx, p.Subject, w.clear, w.bound)
+		return event.Personal{Subject: p.Subject, Sealed: cipher}, err
+	}
 	proposed := make([]eventstore.Proposed, len(events))
 	for i := range events {
 		e = &events[i]
@@ -112,15 +120,6 @@ func (j *Journal) encodePayload(w *writing, p event.Payload) error {
 	data, err := canonical(sealed)
 	w.out = append(w.out, data...)
 	return err
-}
-
-// sealed gives a personal value of an event as it is stored.
-func (j *Journal) sealed(ctx context.Context, stream string, id uuid.UUID, at site, p event.Personal) (event.Personal, error) {
-	if p.IsZero() || p.Text == "" {
-		return p, nil
-	}
-	cipher, err := j.vault.Seal(ctx, p.Subject, []byte(p.Text), bound(stream, id, at))
-	return event.Personal{Subject: p.Subject, Sealed: cipher}, err
 }
 
 func encodeMetadata(w *writing, m event.Metadata) error {
@@ -231,19 +230,18 @@ func (j *Journal) unsealed(ctx context.Context, e event.Event, at site, p event.
 	if len(p.Sealed) == 0 {
 		return p, nil
 	}
-	text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, bound(e.Stream, e.ID, at))
+	text, err := j.vault.Unseal(ctx, p.Subject, p.Sealed, appendBound(nil, e.Stream, e.ID, at))
 	if fault.KindOf(err) == fault.Erased {
 		return event.Personal{Subject: p.Subject, Sealed: p.Sealed, Erased: true}, nil
 	}
 	return event.Personal{Subject: p.Subject, Text: string(text)}, err
 }
 
-// bound is the associated data of a personal value: where it belongs. A value
+// appendBound appends the associated data of a personal value: where it belongs. A value
 // that is copied to another place, event or stream does not open there. The
 // event's type is not part of it, so that an upcast event still opens; upcasts
 // therefore keep the JSON path of personal values.
-func bound(stream string, id uuid.UUID, at site) []byte {
-	b := make([]byte, 0, len(stream)+len(at)+len("\x0000000000-0000-0000-0000-000000000000\x00"))
+func appendBound(b []byte, stream string, id uuid.UUID, at site) []byte {
 	b = append(append(b, stream...), 0)
 	b = append(append(b, id.String()...), 0)
 	return append(b, at...)

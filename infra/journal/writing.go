@@ -16,6 +16,8 @@ type writing struct {
 	// at is where in the payload the value stands that is being written, as a site.
 	at   []byte
 	seal func(site, event.Personal) (event.Personal, error)
+	// clear and bound are what is sealed, and where it belongs.
+	clear, bound []byte
 }
 
 // writingsMax bounds what is kept for the next batch, in bytes.
@@ -31,7 +33,8 @@ func (w *writing) end() {
 	if cap(w.out) > writingsMax {
 		w.out = nil
 	}
-	*w = writing{out: w.out[:0], ends: w.ends[:0], at: w.at[:0]}
+	clear(w.clear[:cap(w.clear)]) // nobody's values stay in memory longer than they must
+	*w = writing{out: w.out[:0], ends: w.ends[:0], at: w.at[:0], clear: w.clear[:0], bound: w.bound[:0]}
 	writings.Put(w)
 }
 
