@@ -16,7 +16,7 @@ func (s *submission) dayBefore(ctx context.Context, today string, id uuid.UUID) 
 	if s.submissions.FindsIDsElsewhere() {
 		return allocated{}, none
 	}
-	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, -1))
+	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.receiving, s.facts.Now.AddDate(0, 0, -1))
 	if err != nil || stream == today {
 		return allocated{}, none
 	}

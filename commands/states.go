@@ -8,7 +8,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// StatesKept is how many states a ledger remembers: some hundred megabytes.
+// StatesKept is how many states a ledger remembers: under a hundred megabytes where
+// dossiers have been submitted with a few papers.
 const StatesKept = 20_000
 
 // States remembers folded states of dossiers that were acted on lately, personal

@@ -53,11 +53,11 @@ func (d *Dossiers) Submit(ctx context.Context, req Request, command dossier.Subm
 	if command.Code != "" {
 		return d.submitAs(ctx, req, command)
 	}
-	s := &submission{Dossiers: d, req: req, command: command, now: now}
-	if err := s.prepare(); err != nil {
+	s := &submission{Dossiers: d, req: req, now: now}
+	if err := s.prepare(command); err != nil {
 		return Answer{}, err
 	}
-	allocated, err := s.allocate(ctx)
+	allocated, err := s.allocate(ctx, command)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -67,13 +67,14 @@ func (d *Dossiers) Submit(ctx context.Context, req Request, command dossier.Subm
 // submission is one submission on its way.
 type submission struct {
 	*Dossiers
-	req     Request
-	command dossier.Submit
-	now     time.Time
-	facts   dossier.Facts
+	req   Request
+	now   time.Time
+	facts dossier.Facts
+	// receiving is the agency that gives the dossier a number.
+	receiving string
 	// decided is the dossier, whichever number it gets.
 	decided dossier.Submission
-	// unsealable is why what they say about persons cannot be sealed.
+	// unsealable is why what it says about persons cannot be sealed.
 	unsealable error
 }
 
@@ -82,8 +83,8 @@ func (d *Dossiers) submitAs(ctx context.Context, req Request, command dossier.Su
 	if req.Actor.Role == event.RoleCitizen {
 		return Answer{}, fault.New(fault.Forbidden, "dossier.code-not-yours", "the code of a dossier is given out by the ledger")
 	}
-	s := &submission{Dossiers: d, req: req, command: command, now: d.now()}
-	if err := s.prepare(); err != nil {
+	s := &submission{Dossiers: d, req: req, now: d.now()}
+	if err := s.prepare(command); err != nil {
 		return Answer{}, err
 	}
 	if past, err := d.load(ctx, req, command.Code); err == nil && past.repeated != nil {
@@ -113,31 +114,32 @@ func (d *Dossiers) submitAs(ctx context.Context, req Request, command dossier.Su
 }
 
 // prepare finds the version in force and the calendar.
-func (s *submission) prepare() error {
+func (s *submission) prepare(command dossier.Submit) error {
 	at := s.req.at(s.now)
-	version, err := s.catalogue.InForce(s.command.Procedure, at)
+	version, err := s.catalogue.InForce(command.Procedure, at)
 	if err != nil {
 		return err
 	}
-	if err := s.checkAgencies(*version, at); err != nil {
+	if err := s.checkAgencies(command, version, at); err != nil {
 		return err
 	}
-	calendar, err := s.calendars.For(s.command.Competent, at)
+	calendar, err := s.calendars.For(command.Competent, at)
 	if err != nil {
 		return err
 	}
+	s.receiving = command.Receiving
 	s.facts = dossier.Facts{Now: at, Actor: s.req.Actor, Procedure: version, Calendar: calendar}
 	return nil
 }
 
 // checkAgencies holds a submission to agencies that exist: one that receives,
 // one that may decide on the procedure and, where it is named, one that supports.
-func (s *submission) checkAgencies(version procedure.Version, at time.Time) error {
+func (s *submission) checkAgencies(command dossier.Submit, version *procedure.Version, at time.Time) error {
 	directory, err := s.agencies.Directory()
 	if err != nil {
 		return err
 	}
-	for _, id := range []string{s.command.Receiving, s.command.Competent, s.command.Support} {
+	for _, id := range []string{command.Receiving, command.Competent, command.Support} {
 		found, ok := directory.Get(id)
 		switch {
 		case id == "":
@@ -148,8 +150,8 @@ func (s *submission) checkAgencies(version procedure.Version, at time.Time) erro
 			return fault.New(fault.Refused, "agency.not-active", "agency %s did not exist on %s", id, at.In(dossier.ICT).Format(time.DateOnly))
 		}
 	}
-	if s.command.Competent != "" && !directory.Decides(version, s.command.Competent, at) {
-		return fault.New(fault.Refused, dossier.ErrAgencyNotCompetent.Code, "agency %s does not decide on procedure %s", s.command.Competent, version.Code)
+	if command.Competent != "" && !directory.Decides(*version, command.Competent, at) {
+		return fault.New(fault.Refused, dossier.ErrAgencyNotCompetent.Code, "agency %s does not decide on procedure %s", command.Competent, version.Code)
 	}
 	return nil
 }
@@ -162,8 +164,8 @@ type allocated struct {
 	written *event.Written
 }
 
-func (s *submission) allocate(ctx context.Context) (allocated, error) {
-	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now)
+func (s *submission) allocate(ctx context.Context, command dossier.Submit) (allocated, error) {
+	stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.receiving, s.facts.Now)
 	if err != nil {
 		return allocated{}, err
 	}
@@ -178,7 +180,7 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 	if _, err := s.code(1); err != nil {
 		return allocated{}, err
 	}
-	if s.decided, err = dossier.HandIn(s.command, s.facts); err != nil {
+	if s.decided, err = dossier.HandIn(command, s.facts); err != nil {
 		return allocated{}, err
 	}
 	// A new person's key is made before there is a number to wait with.
@@ -188,7 +190,7 @@ func (s *submission) allocate(ctx context.Context) (allocated, error) {
 
 // code is that of the dossier that gets a number.
 func (s *submission) code(number uint64) (string, error) {
-	return dossier.FormatCode(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now, number)
+	return dossier.FormatCode(s.facts.Procedure.CodeFormat, s.receiving, s.facts.Now, number)
 }
 
 // encode makes what is kept with a number.
@@ -243,7 +245,7 @@ func (s *submission) otherDays(ctx context.Context, id uuid.UUID) (allocated, er
 	looked := map[string]bool{}
 	for days := 1; days <= repeatDays; days++ {
 		for _, away := range []int{-days, days} {
-			stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.command.Receiving, s.facts.Now.AddDate(0, 0, away))
+			stream, err := dossier.SequenceStream(s.facts.Procedure.CodeFormat, s.receiving, s.facts.Now.AddDate(0, 0, away))
 			if err != nil {
 				return allocated{}, err
 			}

@@ -38,14 +38,14 @@ type Submission struct {
 // HandIn is Decide for a new dossier that gets its code later, whatever code the
 // command names.
 func HandIn(c Submit, f Facts) (Submission, error) {
-	c = tidy(c).(Submit)
+	tidied := tidy(c)
 	if err := f.complete(); err != nil {
 		return Submission{}, err
 	}
-	if !May(f.Actor, &none, c) {
-		return Submission{}, forbidden(c)
+	if !May(f.Actor, &none, tidied) {
+		return Submission{}, forbidden(tidied)
 	}
-	return accept(c, f)
+	return accept(tidied.(Submit), f)
 }
 
 func accept(c Submit, f Facts) (Submission, error) {
