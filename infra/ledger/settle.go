@@ -5,33 +5,40 @@ import (
 	"runtime/debug"
 	"time"
 
+	"dossierledger/infra/eventstore"
 	"dossierledger/infra/policies"
 	"dossierledger/infra/readmodels"
 )
 
-// settleEvery is how often settle looks.
-const settleEvery = time.Second
+const (
+	// settleEvery is how often settle looks.
+	settleEvery = time.Second
+	// lullEvents is how many events may be appended between two looks in a lull.
+	lullEvents = 100
+)
 
 // settle gives memory back to the system once the log was read for the first
 // time: reading all of it takes some times what is needed afterwards, and Go
 // would keep that for work of the same size, which does not come again. It is
-// done after the policies have caught up, and after the read models have.
+// done after the policies have caught up, and after the read models have, in a
+// lull: while much is being done, what is given back is taken again at once.
 func (l *Ledger) settle(ctx context.Context, watch *policies.Runner, models *LateReadModels) {
-	watching, modelling := true, true
-	for watching || modelling {
+	watching, modelling, owed := true, true, false
+	quiet := lull{store: l.Store}
+	for watching || modelling || owed {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(settleEvery):
 		}
-		settled := false
 		if watching && watch.Status().State == policies.Live {
-			watching, settled = false, true
+			watching, owed = false, true
 		}
 		if modelling && models.live(ctx) {
-			modelling, settled = false, true
+			modelling, owed = false, true
 		}
-		if settled {
+		if owed && quiet.since(ctx) {
+			owed = false
 			debug.FreeOSMemory()
 		}
 	}
@@ -49,4 +56,23 @@ func (m *LateReadModels) live(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// lull finds out whether hardly anything is appended to a store.
+type lull struct {
+	store eventstore.Store
+	head  *uint64 // as it was when it was looked at last
+}
+
+// since reports whether there was a lull since the look before. The first look, and
+// one at a store that does not answer, tell of none.
+func (l *lull) since(ctx context.Context) bool {
+	before := l.head
+	head, _, err := l.store.Head(ctx)
+	if err != nil {
+		l.head = nil
+		return false
+	}
+	l.head = &head
+	return before != nil && head-*before <= lullEvents
 }
