@@ -12,6 +12,7 @@ import (
 	"dossierledger/commands"
 	"dossierledger/domain/policy"
 	"dossierledger/infra/catalogue"
+	"dossierledger/infra/datasync"
 	"dossierledger/infra/policies"
 	"dossierledger/infra/readmodels"
 	"dossierledger/infra/web"
@@ -45,6 +46,9 @@ type ServeConfig struct {
 // it back when ctx ends. ready, where not nil, is called once requests are answered.
 func (l *Ledger) Serve(ctx context.Context, config ServeConfig, listener net.Listener, ready func(models *LateReadModels)) error {
 	defer serving.Keep()()
+	if err := datasync.GiveWay(); err != nil {
+		l.Log.Info("commands wait longer for syncs where processors are busy", "error", err)
+	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if measured, ok := l.Store.(prometheus.Collector); ok {
