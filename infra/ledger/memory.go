@@ -22,7 +22,7 @@ type Heap struct {
 
 // serving is the heap of a ledger that is offered: never more than Go's own choice
 // or Working.
-var serving = Heap{Working: 160 << 20, Least: 100}
+var serving = Heap{Working: 256 << 20, Least: 100}
 
 // Keep keeps the heap of this process so until it is stopped. Whoever sets GOGC or
 // GOMEMLIMIT has it their way.
