@@ -56,10 +56,8 @@ func (s *States) Has(code string) bool {
 	return ok && known.Exists()
 }
 
-// Add remembers a state unless a newer one is known.
-func (s *States) Add(code string, state dossier.State) { s.Share(code, &state) }
-
-// Share is Add for who does not change the state any more.
+// Share remembers a state unless a newer one is known. Who shares it does not change
+// it any more.
 func (s *States) Share(code string, state *dossier.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

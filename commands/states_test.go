@@ -124,11 +124,11 @@ func TestAnActionOfUnknownOutcomeIsNotTriedAgain(t *testing.T) {
 		if _, err := reader.Act(t.Context(), commands.Request{Actor: desk}, submitted.Code, dossier.Receive{Slip: "1"}); fault.CodeOf(err) != dossier.ErrComponentsMissing.Code {
 			t.Fatal(err)
 		}
-		newest, ok := reader.States().Get(submitted.Code)
+		newest, ok := reader.States().Shared(submitted.Code)
 		if !ok {
 			t.Fatal("nothing is remembered")
 		}
-		d.States().Add(submitted.Code, newest)
+		d.States().Share(submitted.Code, newest)
 	}
 }
 
@@ -139,13 +139,13 @@ func TestAnOlderStateIsNotRememberedOverANewerOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states.Add("a", dossier.State{Revision: 7})
-	states.Add("a", dossier.State{Revision: 3})
+	states.Share("a", &dossier.State{Revision: 7})
+	states.Share("a", &dossier.State{Revision: 3})
 	if got, ok := states.Get("a"); !ok || got.Revision != 7 {
 		t.Errorf("remembered is revision %d (%t), not 7", got.Revision, ok)
 	}
-	states.Add("b", dossier.State{})
-	states.Add("c", dossier.State{})
+	states.Share("b", &dossier.State{})
+	states.Share("c", &dossier.State{})
 	if _, ok := states.Get("a"); ok {
 		t.Error("more is remembered than may be")
 	}
@@ -158,9 +158,7 @@ func TestWhatIsRememberedIsNobodyElses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	added := dossier.State{Revision: 3}
-	states.Add("a", added)
-	added.Apply(event.Event{Revision: 4})
+	states.Share("a", &dossier.State{Revision: 3})
 	got, ok := states.Get("a")
 	if !ok {
 		t.Fatal("nothing is remembered")
@@ -178,12 +176,12 @@ func TestAStateThatIsReadDoesNotChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states.Add("a", dossier.State{Revision: 3})
+	states.Share("a", &dossier.State{Revision: 3})
 	read, ok := states.Shared("a")
 	if !ok {
 		t.Fatal("nothing is remembered")
 	}
-	states.Add("a", dossier.State{Revision: 4})
+	states.Share("a", &dossier.State{Revision: 4})
 	if newest, _ := states.Shared("a"); read.Revision != 3 || newest.Revision != 4 {
 		t.Errorf("what is read is revision %d, and the newest %d", read.Revision, newest.Revision)
 	}

@@ -116,7 +116,7 @@ func (g *httpGrowing) cost(
 // forget has the ledger remember as many states of other dossiers as it can.
 func (g *httpGrowing) forget(context.Context) error {
 	for i := range commands.StatesKept {
-		g.Dossiers.States().Add(fmt.Sprint("forgotten-", i), dossier.State{})
+		g.Dossiers.States().Share(fmt.Sprint("forgotten-", i), &dossier.State{})
 	}
 	return nil
 }

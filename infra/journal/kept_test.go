@@ -18,15 +18,7 @@ import (
 func TestAnEventKeepsNothingOfTheBytesItWasDecodedFrom(t *testing.T) {
 	r := newReaders()
 	j := &Journal{registry: r.registry, shapes: r.shapes}
-	files, err := filepath.Glob("../../domain/*/testdata/*.v1*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	deeper, err := filepath.Glob("../../domain/*/testdata/*/*.v1*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	files = append(files, deeper...)
+	files := goldenFiles(t, "*.v1*.json")
 	if len(files) < 60 {
 		t.Fatalf("there are %d files of released types", len(files))
 	}

@@ -12,6 +12,25 @@ import (
 	"github.com/google/uuid"
 )
 
+// newLog begins a log on a file system, which is closed with the test.
+func newLog(t *testing.T, fs vfs.FS) (*eventLog, *room.Disk) {
+	t.Helper()
+	disk := room.New()
+	l := &eventLog{fs: fs, disk: disk, id: uuid.New(), segmentBytes: segmentBytesMax, zeroBytes: zeroBytesMax}
+	s, err := l.begin(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.segments.Store(&[]*segment{s})
+	t.Cleanup(func() {
+		if err := l.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	disk.Opened()
+	return l, disk
+}
+
 // given a store that is closed while a group waits for room, when there is room
 // for the next group at once, then that one is not written either: it would stand
 // at the place of the one before it.
@@ -23,19 +42,7 @@ func TestNothingIsWrittenBehindAGroupThatWasNot(t *testing.T) {
 		}
 		return nil
 	}))
-	disk := room.New()
-	l := &eventLog{fs: fs, disk: disk, id: uuid.New(), segmentBytes: segmentBytesMax, zeroBytes: zeroBytesMax}
-	s, err := l.begin(0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.segments.Store(&[]*segment{s})
-	defer func() {
-		if err := l.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	disk.Opened()
+	l, disk := newLog(t, fs)
 	if _, err := l.write(0, []byte("first")); err != nil {
 		t.Fatal(err)
 	}
@@ -55,19 +62,7 @@ func TestNothingIsWrittenBehindAGroupThatWasNot(t *testing.T) {
 // given a segment that was made longer than what it holds, when its end is read in
 // large pieces, then the room for what comes is left out.
 func TestAReadEndsWhereTheLogDoes(t *testing.T) {
-	disk := room.New()
-	l := &eventLog{fs: vfs.NewMem(), disk: disk, id: uuid.New(), segmentBytes: segmentBytesMax, zeroBytes: zeroBytesMax}
-	s, err := l.begin(0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.segments.Store(&[]*segment{s})
-	defer func() {
-		if err := l.close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	disk.Opened()
+	l, _ := newLog(t, vfs.NewMem())
 	c := l.cursor(windowBytes)
 	defer c.release()
 	for _, records := range []string{"first", "second and third"} {

@@ -82,14 +82,12 @@ func (s *Store) decideTogether(g *group, req *request) outcome {
 		}
 	}
 	follow := uint64(0)
-	for _, r := range req.with {
+	for _, r := range each {
 		follow += uint64(len(r.events))
 	}
 	var o outcome
 	for i, r := range each {
-		if i > 0 {
-			follow -= uint64(len(r.events))
-		}
+		follow -= uint64(len(r.events))
 		written, err := s.add(g, r, heads[i], there[i], follow)
 		if err != nil {
 			return outcome{err: err}
